@@ -1,0 +1,17 @@
+/**
+ * Jest runs the TypeScript sources as Node does, without a transform. Start it as
+ * `node --experimental-vm-modules node_modules/jest/bin/jest.js`.
+ * There is no `forceExit`: a run that does not end by itself has leaked a socket, timer or process.
+ *
+ * @type {import('jest').Config}
+ */
+export default {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {},
+  testMatch: ['<rootDir>/tests/**/*.test.ts'],
+  globalSetup: '<rootDir>/tests/support/global-setup.ts',
+  globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  testTimeout: 30_000, // ms
+  maxWorkers: 2,
+};
