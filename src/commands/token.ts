@@ -1,0 +1,56 @@
+// Prints a signed access token.
+import { parseArgs } from 'node:util';
+import { ConfigError, loadConfig, parseDuration } from '../config.ts';
+import { withSigningKey } from '../context.ts';
+import { createLogger } from '../logger.ts';
+import { Tokens } from '../services/tokens.ts';
+
+const USAGE = `Usage: npm run --silent token -- --tenant T --user U [--role R]... [--ttl 1h]
+
+Prints an access token signed with JWT_SECRET, or with the secret that the embedded mode keeps in DATA_DIR.`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      tenant: { type: 'string' },
+      user: { type: 'string' },
+      role: { type: 'string', multiple: true },
+      ttl: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (!values.tenant || !values.user) {
+    console.error(`--tenant and --user are needed\n\n${USAGE}`);
+    return 2;
+  }
+  const config = await withSigningKey(loadConfig());
+  const tokens = new Tokens(config, createLogger({ level: 'warn', format: 'pretty' }));
+  if (!tokens.canSign) {
+    console.error('JWT_SECRET must be set: there is nothing to sign with');
+    return 1;
+  }
+  const subject = { tenantId: values.tenant, userId: values.user, roles: values.role ?? [] };
+  console.log(tokens.sign(subject, values.ttl === undefined ? undefined : parseDuration(values.ttl)));
+  return 0;
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const isUsage = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+    console.error(
+      isUsage
+        ? `${(error as Error).message}\n\n${USAGE}`
+        : error instanceof ConfigError
+          ? error.message
+          : String(error),
+    );
+    process.exitCode = isUsage ? 2 : 1;
+  },
+);

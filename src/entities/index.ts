@@ -1,0 +1,10 @@
+import { IdempotencyKey } from './idempotency-key.ts';
+import { Inbox } from './inbox.ts';
+import { Notification } from './notification.ts';
+import { RefreshToken } from './refresh-token.ts';
+import { Tombstone } from './tombstone.ts';
+import { User } from './user.ts';
+
+export { IdempotencyKey, Inbox, Notification, RefreshToken, Tombstone, User };
+
+export const entities = [Inbox, Notification, Tombstone, IdempotencyKey, User, RefreshToken];

@@ -1,0 +1,4 @@
+import { Migration20261123_initial } from './20261123-initial.ts';
+
+/** In the order in which they run. The names are what a database remembers: they never change. */
+export const migrations = [{ name: 'Migration20261123_initial', class: Migration20261123_initial }];

@@ -1,0 +1,38 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { build as prettyStream } from 'pino-pretty';
+
+export type { Logger } from 'pino';
+
+export interface LoggerOptions {
+  level: string;
+  /** `pretty`: one line of words a message, for people. `json`: one object a line, for collectors. */
+  format: 'json' | 'pretty';
+  /** Where the lines go; standard output by default. */
+  destination?: DestinationStream;
+}
+
+/** Field names whose values are secrets wherever they turn up in a logged object. */
+const SECRET_FIELDS = ['token', 'authorization', 'password', 'access_token', 'refresh_token', 'secret'];
+
+/**
+ * A pino logger. Secrets in well-known fields are replaced before a line is written; a message comes after its fields'
+ * source, so that a `pretty` line ends with the words of the message.
+ */
+export function createLogger({ level, format, destination }: LoggerOptions): Logger {
+  const options = {
+    level,
+    base: null,
+    redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+  };
+  if (format === 'json') return destination ? pino(options, destination) : pino(options);
+  return pino(
+    options,
+    prettyStream({
+      translateTime: 'SYS:HH:MM:ss.l',
+      singleLine: true,
+      colorize: destination === undefined && process.stdout.isTTY,
+      sync: true,
+      ...(destination ? { destination } : {}),
+    }),
+  );
+}
