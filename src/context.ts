@@ -1,0 +1,89 @@
+import type { Config } from './config.ts';
+import { connectDatabase } from './database/database.ts';
+import { migrate } from './database/migrate.ts';
+import { localSecret, openStorage } from './database/storage.ts';
+import type { Logger } from './logger.ts';
+import { createInProcessTopics } from './pubsub/in-process.ts';
+import { connectRedisTopics } from './pubsub/redis.ts';
+import { Housekeeping } from './services/housekeeping.ts';
+import { Hub } from './services/hub.ts';
+import { InboxChanges } from './services/inbox-changes.ts';
+import { InboxLog } from './services/inbox-log.ts';
+import { createRules } from './services/notification-rules.ts';
+import { Notifications } from './services/notifications.ts';
+import { createReadiness } from './services/readiness.ts';
+import { createSendWriter } from './services/send-writer.ts';
+import { Sessions } from './services/sessions.ts';
+import { Tokens } from './services/tokens.ts';
+import { Users } from './services/users.ts';
+
+/** Everything that the doors and commands work with, wired once. Disposing releases it in reverse order. */
+export type Context = Awaited<ReturnType<typeof createContext>>;
+
+/** The embedded mode needs no key of its own making: it keeps one beside its data. */
+export async function withSigningKey(config: Config): Promise<Config> {
+  const hasKey = config.jwtSecret ?? config.jwtPublicKey ?? config.jwtJwksUrl;
+  if (hasKey !== undefined || config.databaseUrl) return config;
+  return { ...config, jwtSecret: await localSecret(config.dataDir) };
+}
+
+export interface ContextOptions {
+  /** Commands may share the embedded database with a running server. */
+  exclusive: boolean;
+}
+
+/** The composition root: plain constructors, in the order in which things need each other. */
+export async function createContext(settings: Config, logger: Logger, { exclusive }: ContextOptions) {
+  await using resources = new AsyncDisposableStack();
+  const config = await withSigningKey(settings);
+  const storage = resources.use(await openStorage(config, logger, { exclusive }));
+  await migrate(storage.url);
+  const database = await connectDatabase({
+    url: storage.url,
+    poolMax: config.pgPoolMax,
+    timeoutMs: config.databaseTimeout,
+  });
+  resources.defer(() => database.close(true));
+  const topics = resources.use(
+    config.redisUrl === undefined ? createInProcessTopics() : await connectRedisTopics(config.redisUrl, logger),
+  );
+
+  const users = new Users(database);
+  const tokens = new Tokens(config, logger);
+  const sessions = new Sessions({ config, database, tokens, users });
+  const log = new InboxLog(database);
+  const hub = resources.use(
+    new Hub({
+      topics,
+      log,
+      logger,
+      maxWaitingEvents: config.maxWaitingEvents,
+      sweepIntervalMs: config.sweepInterval,
+    }),
+  );
+  const notifications = new Notifications({
+    config,
+    rules: createRules(config),
+    log,
+    changes: new InboxChanges(database),
+    hub,
+    write: createSendWriter(database, config.idempotencyWindow),
+  });
+  const idempotencyWindowMs = config.idempotencyWindow;
+  resources.use(new Housekeeping({ database, sessions, idempotencyWindowMs, logger }));
+
+  const owned = resources.move();
+  return {
+    config,
+    logger,
+    storage,
+    database,
+    hub,
+    users,
+    tokens,
+    sessions,
+    notifications,
+    isReady: createReadiness(database, topics),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

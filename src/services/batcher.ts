@@ -1,0 +1,121 @@
+import { CarillonError } from '../errors.ts';
+import { isRowAtFault } from './database-failure.ts';
+
+export interface BatcherOptions<Item, Result> {
+  /** Writes a batch in one statement; answers in the order of the items. An `Error` among them is that item's own. */
+  write: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>;
+  /** Two items with the same key never share a statement, nor run beside each other. */
+  exclusiveKey?: (item: Item) => string | undefined;
+  /** Most items of one statement. */
+  maxBatch: number;
+  /** Most statements under way. */
+  maxInFlight: number;
+  /** Most items that wait; past that `add` refuses with RATE_LIMITED. */
+  maxQueued: number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  key: string | undefined;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Natural batching: what arrives while a statement is under way joins the next one, so an idle server adds no delay and
+ * a busy one shares each round trip and each sync of the disk. An item is answered after the commit that holds it. One
+ * bad item never fails its neighbours: a batch that fails for a row's sake is tried again in halves.
+ */
+export class Batcher<Item, Result> {
+  readonly #options: BatcherOptions<Item, Result>;
+  #waiting: Waiting<Item, Result>[] = [];
+  readonly #keysInFlight = new Set<string>();
+  #inFlight = 0;
+  #scheduled = false;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: BatcherOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  add(item: Item): Promise<Result> {
+    if (this.#waiting.length >= this.#options.maxQueued) {
+      return Promise.reject(
+        new CarillonError('RATE_LIMITED', 'More is being sent than can be stored right now.', { retryAfterSeconds: 1 }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, key: this.#options.exclusiveKey?.(item), resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async drain(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#inFlight === 0) return;
+    this.#drained ??= Promise.withResolvers<void>();
+    await this.#drained.promise;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#inFlight >= this.#options.maxInFlight) return;
+    this.#scheduled = true;
+    // After the input that is already there: requests read in the same turn share the statement.
+    setImmediate(() => {
+      this.#scheduled = false;
+      const batch = this.#take();
+      if (batch.length > 0) void this.#run(batch);
+      if (batch.length > 0) this.#schedule();
+    });
+  }
+
+  #take(): Waiting<Item, Result>[] {
+    const batch: Waiting<Item, Result>[] = [];
+    const left: Waiting<Item, Result>[] = [];
+    for (const [index, waiting] of this.#waiting.entries()) {
+      if (batch.length === this.#options.maxBatch) {
+        left.push(...this.#waiting.slice(index));
+        break;
+      }
+      if (waiting.key !== undefined && this.#keysInFlight.has(waiting.key)) {
+        left.push(waiting);
+        continue;
+      }
+      if (waiting.key !== undefined) this.#keysInFlight.add(waiting.key);
+      batch.push(waiting);
+    }
+    this.#waiting = left;
+    return batch;
+  }
+
+  async #run(batch: Waiting<Item, Result>[]): Promise<void> {
+    this.#inFlight += 1;
+    await this.#write(batch);
+    for (const { key } of batch) if (key !== undefined) this.#keysInFlight.delete(key);
+    this.#inFlight -= 1;
+    this.#schedule();
+    if (this.#waiting.length === 0 && this.#inFlight === 0) {
+      this.#drained?.resolve();
+      this.#drained = undefined;
+    }
+  }
+
+  async #write(batch: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.#options.write(batch.map(({ item }) => item));
+      for (const [index, { resolve, reject }] of batch.entries()) {
+        const result = results[index] as Result | Error;
+        if (result instanceof Error) reject(result);
+        else resolve(result);
+      }
+    } catch (error) {
+      if (batch.length > 1 && isRowAtFault(error)) {
+        const middle = batch.length >> 1;
+        await this.#write(batch.slice(0, middle));
+        await this.#write(batch.slice(middle));
+        return;
+      }
+      for (const { reject } of batch) reject(error);
+    }
+  }
+}

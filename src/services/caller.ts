@@ -1,0 +1,17 @@
+/** Who is calling, as the verified token says. Everything a service does is within this tenant and user. */
+export interface Caller {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly roles: readonly string[];
+  /** When the token ends, in milliseconds since 1970. */
+  readonly expiresAtMs: number;
+}
+
+/** The address of one inbox. */
+export interface InboxAddress {
+  readonly tenantId: string;
+  readonly userId: string;
+}
+
+export const hasRole = (caller: Caller, ...roles: string[]): boolean =>
+  roles.some((role) => caller.roles.includes(role));

@@ -1,0 +1,141 @@
+import type { Logger } from '../logger.ts';
+import type { Topics } from '../pubsub/topics.ts';
+import type { InboxAddress } from './caller.ts';
+import { type Cursor, versionIn } from './cursor.ts';
+import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
+import { InboxFeed } from './inbox-feed.ts';
+import type { InboxLog } from './inbox-log.ts';
+import { InboxListener } from './inbox-listener.ts';
+
+export interface HubOptions {
+  topics: Topics;
+  log: InboxLog;
+  logger: Logger;
+  /** Most events that wait in one listener. */
+  maxWaitingEvents: number;
+  /** How often live inboxes are compared with the log. */
+  sweepIntervalMs: number;
+}
+
+export interface ListenOptions {
+  /** First everything after this point, from the log; then live. Without it: only what comes from now on. */
+  after?: Cursor | undefined;
+  /** Only additions, with no room taken by anything else. */
+  additionsOnly?: boolean;
+  /** Called when the listener is ended for being too slow, besides the error that its reader gets. */
+  onSlow?: (() => void) | undefined;
+}
+
+/**
+ * The live side of one instance: one feed per inbox that somebody here listens to, each with one topic subscription,
+ * whatever the number and kind of its listeners. Feeds and listeners read the log wherever a doorbell was missed.
+ */
+export class Hub implements AsyncDisposable {
+  readonly #options: HubOptions;
+  readonly #feeds = new Map<string, InboxFeed>();
+  readonly #timer: NodeJS.Timeout;
+  #sweeping: Promise<void> | undefined;
+  #disposed = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    options.topics.onRestored(() => void this.sweep());
+    this.#timer = setInterval(() => void this.sweep(), options.sweepIntervalMs).unref();
+  }
+
+  /** Inboxes with a topic subscription at this moment. */
+  get feedCount(): number {
+    return this.#feeds.size;
+  }
+
+  /** Tells every listener of the inbox, on all instances, what changed. Call it after the commit; it never fails. */
+  publish(address: InboxAddress, event: InboxEvent): void {
+    this.#options.topics.publish(inboxTopic(address), toDoorbell(event));
+  }
+
+  /**
+   * A listener that yields each change of the inbox exactly once, in order. It is attached when the promise resolves:
+   * every change committed from then on will be yielded.
+   *
+   * @throws CarillonError BAD_USER_INPUT when `after` is not a cursor of this inbox.
+   */
+  async listen(
+    address: InboxAddress,
+    { after, additionsOnly = false, onSlow }: ListenOptions = {},
+  ): Promise<InboxListener> {
+    const feed = await this.#open(address);
+    try {
+      const from = after && (await this.#versionOf(feed, after));
+      return new InboxListener({
+        feed,
+        from,
+        additionsOnly,
+        maxWaiting: this.#options.maxWaitingEvents,
+        read: (version, limit) => this.#options.log.changesSince(address, version, limit, additionsOnly),
+        onSlow,
+        onDetach: () => this.#release(feed),
+      });
+    } catch (error) {
+      this.#release(feed);
+      throw error;
+    }
+  }
+
+  async #versionOf(feed: InboxFeed, cursor: Cursor): Promise<number> {
+    const { epoch, version } = feed.head;
+    // The feed may not have heard yet of what made this cursor: the log decides.
+    const known = cursor.epoch === epoch && cursor.version <= version;
+    return versionIn(known ? feed.head : await this.#options.log.head(feed.address), cursor, 'after');
+  }
+
+  /** Compares all live inboxes with the log in one query, and catches up with those that are behind. */
+  sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweep().finally(() => {
+      this.#sweeping = undefined;
+    });
+    return this.#sweeping;
+  }
+
+  async #sweep(): Promise<void> {
+    const feeds = [...this.#feeds.values()].filter((feed) => feed.isOpen);
+    if (feeds.length === 0 || this.#disposed) return;
+    try {
+      const heads = await this.#options.log.heads(feeds.map((feed) => feed.address));
+      await Promise.all(feeds.map((feed, index) => feed.reach(heads.get(index))));
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'live inboxes could not be compared with the log; trying again soon');
+    }
+  }
+
+  async #open(address: InboxAddress): Promise<InboxFeed> {
+    if (this.#disposed) throw new Error('the hub is closed');
+    const topic = inboxTopic(address);
+    let feed = this.#feeds.get(topic);
+    if (!feed) {
+      const { topics, log, logger } = this.#options;
+      feed = new InboxFeed({ address, topics, log, logger, onClosed: () => this.#feeds.delete(topic) });
+      this.#feeds.set(topic, feed);
+    }
+    feed.hold();
+    try {
+      await feed.opened();
+      return feed;
+    } catch (error) {
+      this.#release(feed);
+      throw error;
+    }
+  }
+
+  #release(feed: InboxFeed): void {
+    feed.release().catch((error: unknown) => {
+      this.#options.logger.warn({ err: error }, 'a topic subscription did not end cleanly');
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    clearInterval(this.#timer);
+    await this.#sweeping;
+    await Promise.allSettled([...this.#feeds.values()].map((feed) => feed.close()));
+  }
+}

@@ -1,0 +1,85 @@
+import { NO_EPOCH } from './cursor.ts';
+import type { InboxAddress } from './caller.ts';
+import type { Notification } from './notification.ts';
+
+interface Change {
+  readonly epoch: string;
+  /** The inbox version that this change made. */
+  readonly version: number;
+  /** The version before it: whoever holds that one has missed nothing. */
+  readonly previousVersion: number;
+  readonly unreadCount: number;
+  readonly totalCount: number;
+}
+
+/** One change of one inbox. On replay from the log the counts are those of now. */
+export type InboxEvent = Change &
+  (
+    | { readonly kind: 'added'; readonly notification: Notification }
+    | { readonly kind: 'read'; readonly ids: readonly string[]; readonly readAt: Date }
+    | { readonly kind: 'deleted'; readonly ids: readonly string[] }
+  );
+
+/** What is published: an event, or, when that would be large, only that the log has moved. */
+export type Doorbell = InboxEvent | (Change & { readonly kind: 'moved' });
+
+/** An event is published whole up to about this many characters; beyond, listeners read the log. */
+const INLINE_CHARACTERS = 8192;
+
+export const inboxTopic = ({ tenantId, userId }: InboxAddress): string =>
+  `carillon:inbox:${encodeURIComponent(tenantId)}:${encodeURIComponent(userId)}`;
+
+export function toDoorbell(event: InboxEvent): Doorbell {
+  if (event.kind !== 'added') return event;
+  const { notification: n } = event;
+  const size = n.title.length + n.content.length + (n.data === null ? 0 : JSON.stringify(n.data).length);
+  if (size <= INLINE_CHARACTERS) return event;
+  const { notification: _, ...change } = event;
+  return { ...change, kind: 'moved' };
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isIds = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((id) => typeof id === 'string');
+
+/**
+ * Reads a message of the inbox's topic, which may have crossed as JSON. `undefined` for anything that is not a doorbell
+ * of this inbox: a broker is never trusted.
+ */
+export function fromTopic(message: unknown, address: InboxAddress): Doorbell | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { kind, epoch, version, previousVersion, unreadCount, totalCount, ...rest } = message as Partial<Doorbell> &
+    Record<string, unknown>;
+  if (typeof epoch !== 'string' || epoch.length !== NO_EPOCH.length) return undefined;
+  if (!isCount(version) || !isCount(previousVersion) || previousVersion >= version) return undefined;
+  if (!isCount(unreadCount) || !isCount(totalCount)) return undefined;
+  const change = { epoch, version, previousVersion, unreadCount, totalCount };
+  switch (kind) {
+    case 'moved':
+      return { ...change, kind };
+    case 'added': {
+      const notification = reviveNotification(rest['notification'], address);
+      return notification && { ...change, kind, notification };
+    }
+    case 'read': {
+      const readAt = new Date(rest['readAt'] as string);
+      return isIds(rest['ids']) && !Number.isNaN(readAt.getTime())
+        ? { ...change, kind, ids: rest['ids'], readAt }
+        : undefined;
+    }
+    case 'deleted':
+      return isIds(rest['ids']) ? { ...change, kind, ids: rest['ids'] } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function reviveNotification(value: unknown, address: InboxAddress): Notification | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const notification = value as Notification;
+  if (notification.tenantId !== address.tenantId || notification.recipientId !== address.userId) return undefined;
+  if (typeof notification.id !== 'string' || typeof notification.title !== 'string') return undefined;
+  const { readAt, createdAt } = notification;
+  if (createdAt instanceof Date) return notification;
+  return { ...notification, readAt: readAt === null ? null : new Date(readAt), createdAt: new Date(createdAt) };
+}

@@ -1,0 +1,221 @@
+import type { Logger } from '../logger.ts';
+import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
+import type { InboxAddress } from './caller.ts';
+import { NO_EPOCH } from './cursor.ts';
+import { type Doorbell, type InboxEvent, fromTopic, inboxTopic } from './inbox-event.ts';
+import type { InboxHead, InboxLog } from './inbox-log.ts';
+
+/** What a feed drives. */
+export interface FeedListener {
+  /** The next change, in order. Must not throw. */
+  push(event: InboxEvent): void;
+  /** The feed cannot go on in order; the listener ends and its owner comes back with a cursor. */
+  fail(error: Error): void;
+}
+
+export interface InboxFeedOptions {
+  address: InboxAddress;
+  topics: Topics;
+  log: InboxLog;
+  logger: Logger;
+  onClosed: () => void;
+}
+
+/** Doorbells of two instances overtake each other by milliseconds: waiting this long spares most reads of the log. */
+const OVERTAKEN_WAIT_MS = 25;
+
+/** How many early doorbells wait for the one before them; past that the log is read at once. */
+const MAX_EARLY = 64;
+
+const CATCH_UP_PAGE = 200;
+
+/** After a failed read of the log. */
+const RETRY_MS = 500;
+
+/**
+ * One inbox as this instance sees it live: a topic subscription and the version up to which listeners were told.
+ * Doorbells that repeat are dropped; those that come early wait; a missing one is read from the log.
+ */
+export class InboxFeed {
+  readonly address: InboxAddress;
+  readonly #options: InboxFeedOptions;
+  readonly #listeners = new Set<FeedListener>();
+  readonly #early = new Map<number, Doorbell>();
+  /** A doorbell was let go because too many were early: the log has it. */
+  #letGo = false;
+  #head: InboxHead = { epoch: NO_EPOCH, version: 0, totalCount: 0, unreadCount: 0 };
+  #holders = 0;
+  #opening: Promise<void> | undefined;
+  #unsubscribe: Unsubscribe | undefined;
+  #open = false;
+  #closed: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #catchingUp: Promise<void> | undefined;
+
+  constructor(options: InboxFeedOptions) {
+    this.#options = options;
+    this.address = options.address;
+  }
+
+  /** The version, epoch and counters up to which listeners were told. */
+  get head(): InboxHead {
+    return this.#head;
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  /** Drops one hold; with the last one the topic subscription ends. A hold taken meanwhile keeps it. */
+  async release(): Promise<void> {
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    await this.#opening?.catch(() => {});
+    if (this.#holders === 0) await this.close();
+  }
+
+  /** Resolves once the topic is subscribed and the head is read: from then on nothing is missed. */
+  opened(): Promise<void> {
+    this.#opening ??= this.#doOpen();
+    return this.#opening;
+  }
+
+  async #doOpen(): Promise<void> {
+    const { topics, log, address } = this.#options;
+    this.#unsubscribe = await topics.subscribe(inboxTopic(address), (message) => this.#onMessage(message));
+    this.#head = await log.head(address);
+    this.#open = true;
+    this.#drainEarly();
+  }
+
+  attach(listener: FeedListener): void {
+    this.#listeners.add(listener);
+  }
+
+  detach(listener: FeedListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** Makes sure that listeners are told everything up to this head. */
+  async reach(head: InboxHead | undefined): Promise<void> {
+    if (!head || this.#closed) return;
+    if (head.epoch === this.#head.epoch && head.version <= this.#head.version) return;
+    await this.#catchUp();
+  }
+
+  #onMessage(message: unknown): void {
+    const doorbell = fromTopic(message, this.address);
+    if (!doorbell) {
+      this.#options.logger.warn('a message that is no doorbell of this inbox came by its topic; ignored');
+      return;
+    }
+    if (doorbell.epoch === this.#head.epoch && doorbell.version <= this.#head.version) return;
+    if (this.#open && !this.#catchingUp && this.#follows(doorbell)) {
+      this.#tell(doorbell);
+      this.#drainEarly();
+      return;
+    }
+    if (this.#early.size < MAX_EARLY) this.#early.set(doorbell.previousVersion, doorbell);
+    else this.#letGo = true;
+    if (this.#open && !this.#catchingUp) this.#waitForEarlier(doorbell.kind === 'moved');
+  }
+
+  #follows(doorbell: Doorbell): doorbell is InboxEvent {
+    const { epoch, version } = this.#head;
+    const sameLife = doorbell.epoch === epoch || (epoch === NO_EPOCH && version === 0);
+    return doorbell.kind !== 'moved' && sameLife && doorbell.previousVersion === version;
+  }
+
+  #tell(event: InboxEvent): void {
+    const { epoch, version, totalCount, unreadCount } = event;
+    this.#head = { epoch, version, totalCount, unreadCount };
+    for (const listener of this.#listeners) listener.push(event);
+  }
+
+  #drainEarly(): void {
+    for (const [previous, doorbell] of this.#early)
+      if (doorbell.version <= this.#head.version) this.#early.delete(previous);
+    for (let next = this.#early.get(this.#head.version); next && this.#follows(next); ) {
+      this.#early.delete(next.previousVersion);
+      this.#tell(next);
+      next = this.#early.get(this.#head.version);
+    }
+    this.#waitForEarlier(false);
+  }
+
+  /** Sees to it that early doorbells are not early for long. */
+  #waitForEarlier(hurry: boolean): void {
+    if (hurry || this.#letGo) {
+      void this.#catchUp();
+    } else if (this.#early.size === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    } else {
+      this.#timer ??= setTimeout(() => void this.#catchUp(), OVERTAKEN_WAIT_MS);
+    }
+  }
+
+  /** Tells from the log what the topic did not. Never rejects: after a failure it tries again by itself. */
+  #catchUp(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#catchingUp ??= this.#readLog()
+      .then(() => {
+        this.#catchingUp = undefined;
+        if (!this.#closed) this.#drainEarly();
+      })
+      .catch((error: unknown) => {
+        this.#catchingUp = undefined;
+        this.#letGo = true;
+        this.#options.logger.warn({ err: error }, 'the log could not be read for a live inbox; trying again');
+        if (!this.#closed) this.#timer ??= setTimeout(() => void this.#catchUp(), RETRY_MS);
+      });
+    return this.#catchingUp;
+  }
+
+  async #readLog(): Promise<void> {
+    // Every doorbell that came before the log is read is in the log, or was no true one: none of them waits on.
+    const answered = [...this.#early.keys()];
+    this.#letGo = false;
+    await this.#tellFromLog();
+    for (const previous of answered) this.#early.delete(previous);
+  }
+
+  async #tellFromLog(): Promise<void> {
+    for (;;) {
+      const replay = await this.#options.log.changesSince(this.address, this.#head.version, CATCH_UP_PAGE);
+      if (this.#closed) return;
+      const known = this.#head.epoch;
+      if (known !== NO_EPOCH && replay.head.epoch !== known) {
+        // The inbox was lost and began anew, or vanished: positions held by listeners mean nothing any more.
+        this.#head = replay.head;
+        for (const listener of [...this.#listeners]) listener.fail(new Error('the inbox began anew'));
+        return;
+      }
+      for (const event of replay.events) this.#tell(event);
+      if (!replay.complete) continue;
+      // Changes that left no trace, such as an addition that is deleted again, still move the version.
+      if (replay.head.version > this.#head.version) this.#head = replay.head;
+      return;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#doClose();
+    return this.#closed;
+  }
+
+  async #doClose(): Promise<void> {
+    this.#options.onClosed();
+    clearTimeout(this.#timer);
+    for (const listener of [...this.#listeners]) listener.fail(new Error('the hub is closed'));
+    // An unsubscribe that overtakes its own subscribe would leave a ghost in the broker.
+    await this.#opening?.catch(() => {});
+    this.#open = false;
+    await this.#unsubscribe?.();
+  }
+}

@@ -1,0 +1,205 @@
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { badInput } from '../errors.ts';
+import {
+  type Json,
+  type NotificationPriority,
+  type NotificationType,
+  notificationChannels,
+  notificationPriorities,
+  notificationTypes,
+} from './notification.ts';
+
+/** Ids of tenants and users, as the contract has them. */
+const MAX_ID_LENGTH = 128;
+
+/** PostgreSQL and JSON.stringify both recurse; nobody nests data this deep on purpose. */
+const MAX_DATA_DEPTH = 64;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A link to somewhere on the same site: one slash, then anything but a second one (browsers take `\` for one). */
+const SITE_PATH = /^\/(?![/\\])/;
+
+/** Control characters and spaces have no place in a link; browsers drop some of them, and that hides schemes. */
+const UNSAFE_IN_LINK = /[\u0000-\u0020\u007f]/;
+
+const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+
+/** Characters are Unicode code points: what a person would count, nearly, and what PostgreSQL counts. */
+function countCharacters(text: string, most: number): number {
+  if (text.length <= most) return text.length;
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** Text of 1 to `most` characters without NUL and lone surrogates. `least` 0 only describes; see the check. */
+export function textRule(most: number, about: string) {
+  return z
+    .string()
+    .superRefine((text, context) => {
+      if (text.length === 0) context.addIssue({ code: 'custom', message: 'must not be empty' });
+      else if (countCharacters(text, most) > most) {
+        context.addIssue({ code: 'custom', message: `must be at most ${most} characters long` });
+      } else if (!isStorable(text)) {
+        context.addIssue({ code: 'custom', message: 'must not contain NUL or lone surrogates' });
+      }
+    })
+    .meta({ minLength: 1, maxLength: most, description: about });
+}
+
+export const idRule = (about: string) => textRule(MAX_ID_LENGTH, about);
+
+function linkRule(most: number) {
+  return textRule(most, 'http, https, or a path of the same site that starts with a single slash.').refine(
+    (link) => {
+      if (UNSAFE_IN_LINK.test(link)) return false;
+      if (SITE_PATH.test(link)) return true;
+      return /^https?:\/\//i.test(link) && URL.canParse(link);
+    },
+    { message: 'must be an http or https address, or a path that starts with a single slash' },
+  );
+}
+
+/** What is wrong with a JSON value, walked without recursion: a hostile one is nested deeper than any stack. */
+function faultOfData(data: unknown, mostBytes: number): string | undefined {
+  const left: { value: unknown; depth: number }[] = [{ value: data, depth: 1 }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { value, depth } = next;
+    if (typeof value === 'string' && !isStorable(value)) return 'must not contain NUL or lone surrogates';
+    if (typeof value === 'number' && !Number.isFinite(value)) return 'must not contain numbers beyond double precision';
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth > MAX_DATA_DEPTH) return `must not be nested more than ${MAX_DATA_DEPTH} deep`;
+    for (const [key, inner] of Object.entries(value)) {
+      if (!isStorable(key)) return 'must not contain NUL or lone surrogates';
+      left.push({ value: inner, depth: depth + 1 });
+    }
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(data));
+  return bytes > mostBytes ? `must be at most ${mostBytes} bytes of JSON` : undefined;
+}
+
+function dataRule(mostBytes: number) {
+  return z
+    .unknown()
+    .superRefine((data, context) => {
+      const fault = data === undefined ? undefined : faultOfData(data, mostBytes);
+      if (fault) context.addIssue({ code: 'custom', message: fault });
+    })
+    .meta({ description: `Any JSON value of at most ${mostBytes} bytes.` });
+}
+
+export type Limits = Pick<
+  Config,
+  | 'maxTitleLength'
+  | 'maxContentLength'
+  | 'maxLinkLength'
+  | 'maxDataBytes'
+  | 'maxIdempotencyKeyLength'
+  | 'maxBatchIds'
+  | 'defaultPageSize'
+  | 'maxPageSize'
+>;
+
+/** The rule of every field that a caller can give, whatever the door calls it. */
+export function notificationFields(limits: Limits) {
+  return {
+    recipientId: idRule('Who gets it; oneself when absent.'),
+    type: z.enum(notificationTypes),
+    priority: z.enum(notificationPriorities),
+    channel: z.enum(notificationChannels),
+    title: textRule(limits.maxTitleLength, 'One line.'),
+    content: textRule(limits.maxContentLength, 'The text.'),
+    link: linkRule(limits.maxLinkLength),
+    data: dataRule(limits.maxDataBytes),
+    relatedType: textRule(MAX_ID_LENGTH, 'The kind of thing that it is about.'),
+    relatedId: textRule(MAX_ID_LENGTH, 'The thing that it is about.'),
+    idempotencyKey: textRule(limits.maxIdempotencyKeyLength, 'Sending again with the same key sends nothing new.'),
+    ids: z
+      .array(z.string())
+      .superRefine((ids, context) => {
+        if (ids.length === 0) context.addIssue({ code: 'custom', message: 'must not be empty' });
+        if (ids.length > limits.maxBatchIds) {
+          context.addIssue({ code: 'custom', message: `must be at most ${limits.maxBatchIds} ids` });
+        }
+      })
+      .meta({ minItems: 1, maxItems: limits.maxBatchIds }),
+  };
+}
+
+export interface SendContent {
+  readonly type: NotificationType;
+  readonly priority: NotificationPriority;
+  readonly channel: (typeof notificationChannels)[number];
+  readonly title: string;
+  readonly content: string;
+  readonly link: string | null;
+  readonly data: Json;
+  readonly relatedType: string | null;
+  readonly relatedId: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+/** What a door hands to `send`: names as in GraphQL; `null` and absent mean the same. */
+export interface SendInput {
+  recipientId?: string | null | undefined;
+  type?: string | null | undefined;
+  title: string;
+  content: string;
+  link?: string | null | undefined;
+  priority?: string | null | undefined;
+  channel?: string | null | undefined;
+  data?: unknown;
+  relatedType?: string | null | undefined;
+  relatedId?: string | null | undefined;
+  idempotencyKey?: string | null | undefined;
+}
+
+/** Checks by a rule. @throws CarillonError BAD_USER_INPUT that names the field. */
+export function check<T>(rule: z.ZodType<T>, value: unknown, prefix = ''): T {
+  const result = rule.safeParse(value, { reportInput: false });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const path = [prefix, ...issue.path.map(String)].filter(Boolean);
+  const field = path[0] ?? 'input';
+  const wrong =
+    issue.code === 'invalid_type' ? `must be ${issue.expected === 'string' ? 'text' : issue.expected}` : issue.message;
+  throw badInput(field, `${path.join('.') || field} ${lowerFirst(wrong)}`.replace(/\.?$/, '.'));
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
+export function createRules(limits: Limits) {
+  const fields = notificationFields(limits);
+  const { ids, recipientId, ...content } = fields;
+  const sendRule = z.object({
+    ...content,
+    recipientId: recipientId.nullish(),
+    type: content.type.nullish().transform((type) => type ?? 'SYSTEM'),
+    priority: content.priority.nullish().transform((priority) => priority ?? 'NORMAL'),
+    channel: content.channel.nullish().transform((channel) => channel ?? 'IN_APP'),
+    link: content.link.nullish().transform((link) => link ?? null),
+    data: content.data.optional().transform((data) => (data ?? null) as Json),
+    relatedType: content.relatedType.nullish().transform((type) => type ?? null),
+    relatedId: content.relatedId.nullish().transform((id) => id ?? null),
+    idempotencyKey: content.idempotencyKey.nullish().transform((key) => key ?? null),
+  });
+  return {
+    /** @throws CarillonError BAD_USER_INPUT that names the field. */
+    send: (input: SendInput) => check(sendRule, input),
+    /**
+     * The ids of a batch that could be ids at all, each once, in lower case. Others belong to nobody and change nothing.
+     *
+     * @throws CarillonError BAD_USER_INPUT when there are none, or too many.
+     */
+    ids: (list: readonly string[]): string[] => {
+      const given = check(ids, list, 'ids');
+      return [...new Set(given.filter((id) => UUID.test(id)).map((id) => id.toLowerCase()))];
+    },
+    /** The id in its stored spelling, or `undefined` for one that nothing can have. */
+    id: (id: string): string | undefined => (UUID.test(id) ? id.toLowerCase() : undefined),
+  };
+}
+
+export type Rules = ReturnType<typeof createRules>;

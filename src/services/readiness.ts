@@ -1,0 +1,24 @@
+import { sql } from 'kysely';
+import type { MikroORM as Database } from '@mikro-orm/postgresql';
+import type { Topics } from '../pubsub/topics.ts';
+
+const TIMEOUT_MS = 2000;
+
+/** Whether the database, and the broker of topics, answer within two seconds. */
+export function createReadiness(database: Database, topics: Topics): () => Promise<boolean> {
+  return async () => {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), TIMEOUT_MS);
+    const tooLate = new Promise<boolean>((resolve) => late.signal.addEventListener('abort', () => resolve(false)));
+    const answers = Promise.all([sql`select 1`.execute(database.em.fork().getKysely()), topics.ping()]);
+    const ready = await Promise.race([
+      answers.then(
+        () => true,
+        () => false,
+      ),
+      tooLate,
+    ]);
+    clearTimeout(timer);
+    return ready;
+  };
+}

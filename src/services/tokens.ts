@@ -1,0 +1,151 @@
+import { type KeyObject, createPublicKey, createSecretKey, randomUUID } from 'node:crypto';
+import jwt, { type Algorithm, type JwtHeader } from 'jsonwebtoken';
+import { JwksClient } from 'jwks-rsa';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { CarillonError, unauthenticated } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { Caller } from './caller.ts';
+import { idRule } from './notification-rules.ts';
+
+export type TokenConfig = Pick<
+  Config,
+  'jwtSecret' | 'jwtPublicKey' | 'jwtJwksUrl' | 'jwtIssuer' | 'jwtAudience' | 'accessTokenTtl'
+>;
+
+/** A key answers only for the algorithms of its own kind: a public key must never serve as an HMAC secret. */
+const ALGORITHMS = { secret: ['HS256'], rsa: ['RS256'], ec: ['ES256'] } as const satisfies Record<string, Algorithm[]>;
+
+/** Longer ones are no tokens, and are not even parsed. */
+const MAX_TOKEN_CHARACTERS = 8192;
+
+const JWKS_TIMEOUT_MS = 3000;
+
+/** What every refused token is told: which check failed is nobody's business but the log's. */
+const REFUSED = 'The token is not valid.';
+
+const rolesRule = z.array(z.string()).catch([]);
+const claimsRule = z.object({
+  user_id: idRule('The user.').optional(),
+  sub: z.string().optional(),
+  tenant_id: idRule('The tenant.'),
+  exp: z.number(),
+  roles: rolesRule.optional(),
+  metadata: z.object({ roles: rolesRule }).optional().catch(undefined),
+  scope: z.string().optional().catch(undefined),
+});
+const subjectRule = idRule('The user.');
+
+export interface TokenSubject {
+  tenantId: string;
+  userId: string;
+  roles: readonly string[];
+}
+
+/** Verifies the JWTs of all doors and signs those of login. */
+export class Tokens {
+  readonly #config: TokenConfig;
+  readonly #logger: Logger;
+  readonly #secret: KeyObject | undefined;
+  readonly #publicKey: KeyObject | undefined;
+  readonly #jwks: JwksClient | undefined;
+
+  constructor(config: TokenConfig, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+    // A string would be tried as a public key first, at twice the cost of everything else.
+    this.#secret = config.jwtSecret === undefined ? undefined : createSecretKey(Buffer.from(config.jwtSecret));
+    this.#publicKey = config.jwtPublicKey === undefined ? undefined : createPublicKey(config.jwtPublicKey);
+    this.#jwks =
+      config.jwtJwksUrl === undefined
+        ? undefined
+        : new JwksClient({ jwksUri: config.jwtJwksUrl, timeout: JWKS_TIMEOUT_MS, rateLimit: true, cache: true });
+  }
+
+  /** Whether this server can sign: else login is switched off. */
+  get canSign(): boolean {
+    return this.#secret !== undefined;
+  }
+
+  /**
+   * The caller that a token names.
+   *
+   * @throws CarillonError UNAUTHENTICATED, in the same words whatever is wrong, or UNAVAILABLE when the JWKS address
+   * does not answer.
+   */
+  async verify(token: string | undefined): Promise<Caller> {
+    if (!token) throw unauthenticated('A token is needed.');
+    try {
+      if (token.length > MAX_TOKEN_CHARACTERS) throw new Error('too long');
+      return await this.#verify(token);
+    } catch (error) {
+      if (error instanceof CarillonError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.debug({ reason }, 'a token was refused');
+      throw unauthenticated(error instanceof jwt.TokenExpiredError ? 'The token has expired.' : REFUSED);
+    }
+  }
+
+  async #verify(token: string): Promise<Caller> {
+    const decoded = jwt.decode(token, { complete: true });
+    if (!decoded) throw new Error('not a JWT');
+    const { key, algorithms } = await this.#keyFor(decoded.header);
+    const { jwtIssuer, jwtAudience } = this.#config;
+    const payload = jwt.verify(token, key, {
+      algorithms: [...algorithms],
+      ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
+      ...(jwtAudience === undefined ? {} : { audience: jwtAudience }),
+    });
+    const claims = claimsRule.parse(payload);
+    return {
+      tenantId: claims.tenant_id,
+      userId: claims.user_id ?? subjectRule.parse(claims.sub),
+      roles: claims.roles ?? claims.metadata?.roles ?? claims.scope?.split(' ').filter(Boolean) ?? [],
+      expiresAtMs: claims.exp * 1000,
+    };
+  }
+
+  async #keyFor(header: JwtHeader): Promise<{ key: KeyObject; algorithms: readonly Algorithm[] }> {
+    // RFC 7515 section 4.1.11: extensions that are not understood must be refused, and none is understood.
+    if (header.crit !== undefined) throw new Error('a critical header');
+    const { alg } = header;
+    if (alg === 'HS256' && this.#secret) return { key: this.#secret, algorithms: ALGORITHMS.secret };
+    const candidates = [this.#publicKey, await this.#jwksKey(header)];
+    for (const key of candidates) {
+      const algorithms = key && ALGORITHMS[key.asymmetricKeyType as keyof typeof ALGORITHMS];
+      if (key && (algorithms as readonly string[] | undefined)?.includes(alg))
+        return { key, algorithms: [alg as Algorithm] };
+    }
+    throw new Error('no key for this algorithm');
+  }
+
+  async #jwksKey(header: JwtHeader): Promise<KeyObject | undefined> {
+    if (!this.#jwks || !/^(RS|ES)256$/.test(header.alg)) return undefined;
+    try {
+      const key = await this.#jwks.getSigningKey(header.kid);
+      return createPublicKey(key.getPublicKey());
+    } catch (error) {
+      if (/SigningKeyNotFound|JwksRateLimit/.test((error as Error).name)) return undefined;
+      this.#logger.warn({ err: error }, 'the JWKS address does not answer');
+      throw new CarillonError('UNAVAILABLE', 'Tokens cannot be checked right now.', {
+        retryAfterSeconds: 2,
+        cause: error,
+      });
+    }
+  }
+
+  /** Signs an access token. @throws Error when there is no JWT_SECRET; ask `canSign` first. */
+  sign({ tenantId, userId, roles }: TokenSubject, ttlMs = this.#config.accessTokenTtl): string {
+    if (!this.#secret) throw new Error('JWT_SECRET is not set');
+    const { jwtIssuer, jwtAudience } = this.#config;
+    const claims = { user_id: userId, tenant_id: tenantId, ...(roles.length > 0 ? { roles } : {}) };
+    return jwt.sign(claims, this.#secret, {
+      algorithm: 'HS256',
+      subject: userId,
+      expiresIn: Math.ceil(ttlMs / 1000),
+      jwtid: randomUUID(),
+      ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
+      ...(jwtAudience === undefined ? {} : { audience: jwtAudience }),
+    });
+  }
+}

@@ -1,0 +1,89 @@
+import { GraphQLError, type GraphQLErrorExtensions } from 'graphql';
+import { CarillonError, MASKED_MESSAGE } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+
+/**
+ * The HTTP status of a refused request, as Yoga reads it. With `spec` it holds for `application/graphql-response+json`
+ * only, because the GraphQL over HTTP specification wants 200 for well-formed answers in `application/json`.
+ */
+interface HttpExtension {
+  status: number;
+  spec?: boolean;
+  headers?: Record<string, string>;
+}
+
+/** A refusal of a whole operation. */
+export function refusal(code: string, message: string, http: HttpExtension, nodes?: GraphQLError): GraphQLError {
+  return new GraphQLError(message, {
+    ...(nodes?.nodes ? { nodes: nodes.nodes } : {}),
+    ...(nodes?.source ? { source: nodes.source } : {}),
+    ...(nodes?.positions ? { positions: nodes.positions } : {}),
+    extensions: { code, http },
+  });
+}
+
+/** The request is wrong in itself: its syntax, its fields, its variables. */
+export const badRequest = (error: GraphQLError): GraphQLError =>
+  refusal('BAD_USER_INPUT', error.message, { status: 400, spec: true }, error);
+
+/** The name of the input field in messages such as `… at "input.type"; …`. */
+const FIELD_IN_MESSAGE = /at "[^".[]+((?:[.[][^".[]+)*)"/;
+const VARIABLE_IN_MESSAGE = /^Variable "\$([A-Za-z_0-9]+)"/;
+
+function fieldOf(message: string): string | undefined {
+  const path = FIELD_IN_MESSAGE.exec(message)?.[1]?.split(/[.[]/).filter(Boolean);
+  return path?.[0] ?? VARIABLE_IN_MESSAGE.exec(message)?.[1];
+}
+
+function extensionsOf(error: CarillonError): GraphQLErrorExtensions {
+  return {
+    code: error.code,
+    ...(error.field === undefined ? {} : { field: error.field }),
+    ...(error.retryAfterSeconds === undefined ? {} : { retryAfter: error.retryAfterSeconds }),
+  };
+}
+
+/** The CarillonError at the bottom of an error, if there is one. */
+function refusalIn(error: unknown): CarillonError | undefined {
+  if (error instanceof CarillonError) return error;
+  return error instanceof GraphQLError && error.originalError ? refusalIn(error.originalError) : undefined;
+}
+
+/**
+ * What a caller may see of an error: our own refusals with code and field, GraphQL's complaints about the request as
+ * BAD_USER_INPUT, and nothing at all of anything else, which goes to the log.
+ */
+export function maskError(error: unknown, logger: Logger): GraphQLError {
+  const known = refusalIn(error);
+  const located = error instanceof GraphQLError ? error : undefined;
+  const where = {
+    ...(located?.nodes ? { nodes: located.nodes } : {}),
+    ...(located?.path ? { path: located.path } : {}),
+  };
+  if (known) {
+    if (known.code === 'UNAVAILABLE') logger.warn({ err: known.cause ?? known }, known.message);
+    return new GraphQLError(known.message, { ...where, extensions: extensionsOf(known) });
+  }
+  if (located?.extensions['code'] && located.extensions['code'] !== 'INTERNAL_SERVER_ERROR') return located;
+  if (located && isAboutTheRequest(located)) {
+    const field = fieldOf(located.message);
+    const http: HttpExtension = { status: 400, spec: true };
+    return new GraphQLError(located.message, {
+      ...where,
+      extensions: {
+        code: 'BAD_USER_INPUT',
+        ...(field === undefined ? {} : { field }),
+        ...(located.path ? {} : { http }),
+      },
+    });
+  }
+  logger.error({ err: located?.originalError ?? error }, 'an operation failed');
+  return new GraphQLError(MASKED_MESSAGE, { ...where, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
+}
+
+function isAboutTheRequest(error: GraphQLError): boolean {
+  return (
+    error.originalError === undefined ||
+    (error.originalError instanceof GraphQLError && isAboutTheRequest(error.originalError))
+  );
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import type { CarillonError } from '../../errors.ts';
+import { badInput } from '../../errors.ts';
+import type { InboxEvent } from '../../services/inbox-event.ts';
+import type { Notification } from '../../services/notification.ts';
+
+/** A notification in a push: the fields that the old module pushed, and the cursor to come back with. */
+export interface LegacyPushed {
+  id: string;
+  type: string;
+  title: string;
+  content: string;
+  priority: string;
+  link: string;
+  data: unknown;
+  is_read: boolean;
+  created_at: string;
+  cursor: string;
+}
+
+/** Every message that the server sends, by its `type`; each also carries `timestamp`, RFC 3339 UTC. */
+export interface ServerMessages {
+  welcome: { message: string; unread_count: number };
+  notification: { notification: LegacyPushed; unread_count: number };
+  read: { notification_ids: readonly string[]; unread_count: number };
+  deleted: { notification_ids: readonly string[]; unread_count: number };
+  pong: Record<never, never>;
+  error: { code: string; message: string };
+}
+
+/** Every message that the server understands. */
+const clientMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ping') }),
+  z.object({ type: z.literal('mark_read'), notification_ids: z.array(z.string()) }),
+]);
+
+export type ClientMessage = z.infer<typeof clientMessage>;
+
+export function serverMessage<T extends keyof ServerMessages>(type: T, body: ServerMessages[T]): string {
+  return JSON.stringify({ type, ...body, timestamp: new Date().toISOString() });
+}
+
+/** @throws CarillonError BAD_USER_INPUT that says what is wrong with the message. */
+export function parseClientMessage(text: string): ClientMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badInput('message', 'The message is not JSON.');
+  }
+  const result = clientMessage.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue?.path[0]?.toString() ?? 'message';
+  if (field === 'type') throw badInput('type', 'type must be "ping" or "mark_read".');
+  if (field === 'notification_ids') throw badInput(field, 'notification_ids must be a list of ids.');
+  throw badInput(field, 'The message must be a JSON object with a type.');
+}
+
+const toPushed = (notification: Notification): LegacyPushed => ({
+  id: notification.id,
+  type: notification.type.toLowerCase(),
+  title: notification.title,
+  content: notification.content,
+  priority: notification.priority.toLowerCase(),
+  link: notification.link ?? '',
+  data: notification.data,
+  is_read: notification.readAt !== null,
+  created_at: notification.createdAt.toISOString(),
+  cursor: notification.cursor,
+});
+
+/** The message that tells an event. */
+export function eventMessage(event: InboxEvent): string {
+  const unread = { unread_count: event.unreadCount };
+  switch (event.kind) {
+    case 'added':
+      return serverMessage('notification', { notification: toPushed(event.notification), ...unread });
+    case 'read':
+      return serverMessage('read', { notification_ids: event.ids, ...unread });
+    case 'deleted':
+      return serverMessage('deleted', { notification_ids: event.ids, ...unread });
+  }
+}
+
+export const errorMessage = ({ code, message }: Pick<CarillonError, 'code' | 'message'>): string =>
+  serverMessage('error', { code, message });

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Session, Sessions } from '../../services/sessions.ts';
+import { errorBody } from './errors.ts';
+
+const sessionBody = z
+  .object({
+    access_token: z.string(),
+    refresh_token: z.string().meta({ description: 'Good for one refresh.' }),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int().meta({ description: 'Seconds.' }),
+    user: z.object({ id: z.string(), username: z.string(), tenant_id: z.string(), roles: z.array(z.string()) }),
+  })
+  .meta({ id: 'Session' });
+
+const toBody = ({ accessToken, refreshToken, expiresIn, user }: Session): z.infer<typeof sessionBody> => ({
+  access_token: accessToken,
+  refresh_token: refreshToken,
+  token_type: 'Bearer',
+  expires_in: expiresIn,
+  user: { id: user.id, username: user.username, tenant_id: user.tenantId, roles: user.roles },
+});
+
+const answers = { 200: sessionBody, '4XX': errorBody, '5XX': errorBody };
+
+export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
+  const app = plain.withTypeProvider<ZodTypeProvider>();
+
+  app.post(
+    '/auth/login',
+    {
+      config: { public: true },
+      schema: {
+        summary: 'Log in',
+        security: [],
+        body: z.object({
+          username: z.string(),
+          password: z.string(),
+          tenant_id: z
+            .string()
+            .optional()
+            .meta({ description: 'Needed where several tenants have a user of that name.' }),
+        }),
+        response: answers,
+      },
+    },
+    async ({ body: { username, password, tenant_id: tenantId } }) =>
+      toBody(await sessions.login({ username, password, tenantId: tenantId || undefined })),
+  );
+
+  app.post(
+    '/auth/refresh',
+    {
+      config: { public: true },
+      schema: {
+        summary: 'Exchange a refresh token for a new pair',
+        description: 'A refresh token that comes a second time ends all that came of the same login.',
+        security: [],
+        body: z.object({ refresh_token: z.string().min(1).max(1024) }),
+        response: answers,
+      },
+    },
+    async ({ body }) => toBody(await sessions.refresh(body.refresh_token)),
+  );
+}

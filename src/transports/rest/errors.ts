@@ -1,0 +1,93 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { CarillonError, MASKED_MESSAGE, badInput } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+
+/** Every refusal of the REST door has this body. */
+export const errorBody = z
+  .object({
+    code: z.int().meta({ description: 'The HTTP status.' }),
+    reason: z.string().meta({ description: 'The kind of error, as in GraphQL’s extensions.code.' }),
+    message: z.string(),
+    metadata: z
+      .object({ field: z.string().optional(), retry_after: z.number().optional() })
+      .meta({ description: '`field` names the input at fault; `retry_after` the seconds to wait.' }),
+  })
+  .meta({ id: 'Error' });
+
+export const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The recipient is called `user_id` here. */
+const restName = (field: string): string => (field === 'recipientId' ? 'user_id' : toSnakeCase(field));
+
+/** What Fastify itself refuses, before a route sees the request. */
+const FASTIFY_ERRORS: Record<string, [code: CarillonError['code'], message: string]> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['PAYLOAD_TOO_LARGE', 'The body is too large.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['BAD_USER_INPUT', 'The body does not have the length that was announced.'],
+  FST_ERR_BAD_URL: ['BAD_USER_INPUT', 'The address is not a valid URL path.'],
+};
+
+export function toCarillonError(error: FastifyError | Error): CarillonError | undefined {
+  if (error instanceof CarillonError) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const issue = error.validation[0];
+    const path = issue?.instancePath.split('/').filter(Boolean) ?? [];
+    const field = path[0] ?? 'body';
+    return badInput(field, `${path.join('.') || 'The body'}: ${issue?.message ?? 'is not valid'}.`);
+  }
+  const known = FASTIFY_ERRORS[(error as FastifyError).code];
+  if (known) return new CarillonError(...known);
+  const status = (error as FastifyError).statusCode;
+  return status !== undefined && status >= 400 && status < 500
+    ? new CarillonError('BAD_USER_INPUT', error.message)
+    : undefined;
+}
+
+export function sendError(reply: FastifyReply, error: CarillonError): void {
+  const { code: reason, message, field, httpStatus: code, retryAfterSeconds } = error;
+  const metadata = {
+    ...(field === undefined ? {} : { field: restName(field) }),
+    ...(retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds }),
+  };
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
+  if (code === 401) reply.header('www-authenticate', 'Bearer');
+  void reply
+    .code(code)
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send({ code, reason, message, metadata });
+}
+
+/** Gives every failure the contract's body, and every known path the right answer to a foreign method. */
+export function installErrors(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler((error: FastifyError, _request: FastifyRequest, reply) => {
+    const known = toCarillonError(error);
+    if (!known) logger.error({ err: error }, 'a REST request failed');
+    else if (known.code === 'UNAVAILABLE') logger.warn({ err: known.cause ?? known }, known.message);
+    sendError(reply, known ?? new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    sendError(reply, new CarillonError('NOT_FOUND', 'There is nothing at this address.')),
+  );
+}
+
+/** Answers 405 with `Allow` on each path that has routes, for every method that it does not have. Call it last. */
+export function refuseOtherMethods(app: FastifyInstance, methodsOf: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of methodsOf) {
+    const allow = [...methods].join(', ');
+    app.route({
+      method: app.supportedMethods.filter((method) => !methods.has(method) && method !== 'OPTIONS'),
+      url,
+      schema: { hide: true },
+      config: { public: true },
+      // Before the body is read: whatever it is, it is not wanted.
+      onRequest: (_request, reply) => {
+        reply.header('allow', allow);
+        sendError(reply, new CarillonError('METHOD_NOT_ALLOWED', `This address answers to ${allow}.`));
+      },
+      handler: () => {},
+    });
+  }
+}

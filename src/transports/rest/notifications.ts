@@ -1,0 +1,190 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { badInput, forbidden } from '../../errors.ts';
+import type { Caller } from '../../services/caller.ts';
+import { type Limits, notificationFields } from '../../services/notification-rules.ts';
+import type { Notifications } from '../../services/notifications.ts';
+import { errorBody } from './errors.ts';
+import { channels, notificationBody, priorities, toBody, types } from './notification.ts';
+
+export interface NotificationRoutesOptions {
+  notifications: Notifications;
+  limits: Limits;
+  callerOf: (request: FastifyRequest) => Caller;
+}
+
+const upper = <T extends string>(value: T): Uppercase<T> => value.toUpperCase() as Uppercase<T>;
+
+/** Old callers send "" for what they do not have. */
+const orAbsent = <T extends z.ZodType>(rule: T) =>
+  z.preprocess((value) => (value === '' || value === null ? undefined : value), rule.optional());
+
+/** The bodies and queries of the legacy routes, out of the rules of the fields. */
+function requests(limits: Limits) {
+  const field = notificationFields(limits);
+  return {
+    send: z
+      .object({
+        type: orAbsent(types).meta({ default: 'system' }),
+        title: field.title,
+        content: field.content,
+        priority: orAbsent(priorities).meta({ default: 'normal' }),
+        user_id: orAbsent(field.recipientId),
+        tenant_id: orAbsent(z.string()).meta({ description: 'Must be the token’s.' }),
+        link: orAbsent(field.link),
+        data: field.data.optional(),
+        channel: orAbsent(channels).meta({ default: 'in_app' }),
+        related_type: orAbsent(field.relatedType),
+        related_id: orAbsent(field.relatedId),
+      })
+      .meta({ id: 'SendRequest' }),
+    ids: z.object({ ids: field.ids }),
+    list: z.object({
+      page: z.coerce.number().int().min(1).default(1),
+      page_size: z.coerce.number().int().min(1).max(limits.maxPageSize).default(limits.defaultPageSize),
+      only_unread: z
+        .enum(['true', 'false', '1', '0', ''])
+        .default('false')
+        .transform((value) => value === 'true' || value === '1')
+        .meta({ type: 'boolean', default: false }),
+      type: orAbsent(types),
+    }),
+  };
+}
+
+const oneId = z.object({ id: z.string() });
+const noBody = z.object({}).loose().nullish();
+const failures = { '4XX': errorBody, '5XX': errorBody };
+
+/** The header, unless it came twice: then nobody knows which one is meant. */
+function idempotencyKey(request: FastifyRequest): string | undefined {
+  const value = request.headers['idempotency-key'];
+  if (Array.isArray(value)) throw badInput('idempotencyKey', 'Idempotency-Key must be given once.');
+  return value;
+}
+
+export function notificationRoutes(
+  plain: FastifyInstance,
+  { notifications, limits, callerOf }: NotificationRoutesOptions,
+): void {
+  const app = plain.withTypeProvider<ZodTypeProvider>();
+  const request = requests(limits);
+
+  app.post(
+    '/notifications',
+    {
+      schema: {
+        summary: 'Send a notification',
+        headers: z.object({ 'idempotency-key': field(limits).optional() }),
+        body: request.send,
+        response: { 200: notificationBody, ...failures },
+      },
+    },
+    async (req) => {
+      const caller = callerOf(req);
+      const { tenant_id, type, priority, channel, user_id, related_type, related_id, ...content } = req.body;
+      if (tenant_id !== undefined && tenant_id !== caller.tenantId) {
+        throw forbidden('tenant_id is not the tenant of the token.');
+      }
+      const sent = await notifications.send(caller, {
+        ...content,
+        recipientId: user_id,
+        type: type && upper(type),
+        priority: priority && upper(priority),
+        channel: channel && upper(channel),
+        relatedType: related_type,
+        relatedId: related_id,
+        idempotencyKey: idempotencyKey(req),
+      });
+      return toBody(sent);
+    },
+  );
+
+  app.get(
+    '/notifications',
+    {
+      schema: {
+        summary: 'List the inbox, newest first',
+        querystring: request.list,
+        response: {
+          200: z.object({
+            items: z.array(notificationBody),
+            total: z.int().meta({ description: 'How many match the filter.' }),
+            page: z.int(),
+            page_size: z.int(),
+          }),
+          ...failures,
+        },
+      },
+    },
+    async (req) => {
+      const { page, page_size, only_unread, type } = req.query;
+      const filter = {
+        unread: only_unread ? true : undefined,
+        types: type === undefined ? undefined : [upper(type)],
+      };
+      const found = await notifications.listPage(callerOf(req), page, page_size, filter);
+      return { items: found.notifications.map(toBody), total: found.total, page, page_size };
+    },
+  );
+
+  app.get(
+    '/notifications/unread-count',
+    {
+      schema: { summary: 'Count the unread ones', response: { 200: z.object({ count: z.int() }), ...failures } },
+    },
+    async (req) => ({ count: await notifications.unreadCount(callerOf(req)) }),
+  );
+
+  app.put(
+    '/notifications/read',
+    {
+      schema: {
+        summary: 'Mark many as read',
+        body: request.ids,
+        response: { 200: z.object({ count: z.int(), success: z.literal(true) }), ...failures },
+      },
+    },
+    async (req) => {
+      const { count } = await notifications.batchMarkRead(callerOf(req), req.body.ids);
+      return { count, success: true as const };
+    },
+  );
+
+  app.get(
+    '/notifications/:id',
+    { schema: { summary: 'Get one', params: oneId, response: { 200: notificationBody, ...failures } } },
+    async (req) => toBody(await notifications.get(callerOf(req), req.params.id)),
+  );
+
+  app.put(
+    '/notifications/:id/read',
+    {
+      schema: {
+        summary: 'Mark one as read',
+        params: oneId,
+        body: noBody,
+        response: { 200: notificationBody, ...failures },
+      },
+    },
+    async (req) => toBody(await notifications.markRead(callerOf(req), req.params.id)),
+  );
+
+  app.delete(
+    '/notifications/:id',
+    {
+      schema: {
+        summary: 'Delete one',
+        params: oneId,
+        response: { 200: z.object({ success: z.literal(true) }), ...failures },
+      },
+    },
+    async (req) => {
+      await notifications.delete(callerOf(req), req.params.id);
+      return { success: true as const };
+    },
+  );
+}
+
+const field = (limits: Limits) => notificationFields(limits).idempotencyKey;

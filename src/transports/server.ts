@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import cors from 'cors';
+import type { Config } from '../config.ts';
+import type { Logger } from '../logger.ts';
+import type { Caller } from '../services/caller.ts';
+import type { Notifications } from '../services/notifications.ts';
+import type { Sessions } from '../services/sessions.ts';
+import { Connections } from './connections.ts';
+import { createGraphQLHttp } from './graphql/http.ts';
+import { Operations } from './graphql/operations.ts';
+import { GraphQLSocketDoor } from './graphql/websocket.ts';
+import { LegacySocketDoor } from './legacy-socket/door.ts';
+import { createRestApp } from './rest/app.ts';
+import { createUpgradeRouter } from './upgrade.ts';
+
+export interface DoorsOptions {
+  config: Config;
+  logger: Logger;
+  notifications: Notifications;
+  sessions: Sessions;
+  verify: (token: string | undefined) => Promise<Caller>;
+  isReady: () => Promise<boolean>;
+  version: string;
+}
+
+/** All doors on one port. */
+export interface Doors extends AsyncDisposable {
+  /** `http://HOST:PORT`, with the port that was taken. */
+  readonly url: string;
+  /** Live connections: sockets and event streams. */
+  readonly connections: Connections;
+  /**
+   * Stops accepting, tells live connections to go, and resolves when they have gone and every request is answered.
+   * From the first moment `/ready` answers 503.
+   */
+  drain(): Promise<void>;
+}
+
+/** Preflights may be remembered for this long; the answer depends on settings only. */
+const PREFLIGHT_SECONDS = 600;
+
+/** Opens all doors; resolves when the port accepts connections. */
+export async function openDoors(options: DoorsOptions): Promise<Doors> {
+  const { config, logger, notifications, sessions, verify } = options;
+  const allowedOrigins = new Set(config.allowedOrigins ?? []);
+  const connections = new Connections(config);
+  const operations = new Operations({ notifications, logger, maxTokens: config.maxQueryTokens });
+  const graphqlHttp = createGraphQLHttp({ operations, connections, verify, logger, maxBodyBytes: config.maxBodyBytes });
+  const graphqlSocket = new GraphQLSocketDoor({
+    operations,
+    connections,
+    verify,
+    logger,
+    maxMessageBytes: config.maxBodyBytes,
+    maxOperationsPerSocket: config.maxOperationsPerSocket,
+    connectionInitTimeoutMs: config.connectionInitTimeout,
+    pingIntervalMs: config.graphqlPingInterval,
+  });
+  const legacySocket = new LegacySocketDoor({
+    notifications,
+    connections,
+    verify,
+    logger,
+    maxFrameBytes: config.maxLegacyFrameBytes,
+    pingIntervalMs: config.legacyPingInterval,
+    idleTimeoutMs: config.legacyIdleTimeout,
+  });
+
+  const allowCors = cors({
+    origin: [...allowedOrigins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    exposedHeaders: ['Retry-After'],
+    maxAge: PREFLIGHT_SECONDS,
+  });
+  let draining = false;
+  const rest = await createRestApp({
+    notifications,
+    sessions,
+    verify,
+    isReady: async () => !draining && (await options.isReady()),
+    logger,
+    limits: config,
+    version: options.version,
+    maxBodyBytes: config.maxBodyBytes,
+    requestTimeoutMs: config.requestTimeout,
+    createServer: (restHandler) =>
+      createServer({ requestTimeout: config.requestTimeout }, (request: IncomingMessage, response: ServerResponse) => {
+        if (draining) response.setHeader('Connection', 'close');
+        response.setHeader('X-Content-Type-Options', 'nosniff');
+        allowCors(request, response, () => {
+          if (isGraphQLPath(request.url)) graphqlHttp(request, response);
+          else restHandler(request, response);
+        });
+      }),
+  });
+  await rest.ready();
+  const server: Server = rest.server;
+  server.on(
+    'upgrade',
+    createUpgradeRouter({
+      doors: new Map([
+        ['/graphql', (...upgrade) => graphqlSocket.upgrade(...upgrade)],
+        ['/api/v1/notifications/ws', (...upgrade) => legacySocket.upgrade(...upgrade)],
+      ]),
+      allowedOrigins,
+      logger,
+    }),
+  );
+  server.listen({ host: config.host, port: config.port });
+  await once(server, 'listening');
+
+  return {
+    url: urlOf(server, config.host),
+    connections,
+    async drain() {
+      draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await connections.drain();
+      await notifications.drain();
+      server.closeIdleConnections();
+      await closed;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const owned of [graphqlSocket, legacySocket, connections]) owned[Symbol.dispose]();
+      server.close();
+      server.closeAllConnections();
+      await rest.close();
+    },
+  };
+}
+
+const isGraphQLPath = (url = '/'): boolean => url === '/graphql' || url.startsWith('/graphql?');
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
