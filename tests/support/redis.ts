@@ -1,0 +1,104 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const PORT_ATTEMPTS = 5;
+
+export interface TestRedis extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+}
+
+/**
+ * A Redis of the caller's own on a free port (or on `port`), without persistence; `directory` takes its pid file.
+ * As root on Debian or Alpine a missing redis-server is installed; elsewhere the error tells the command.
+ */
+export async function startRedis(directory: string, port?: number): Promise<TestRedis> {
+  const program = findRedis() ?? installRedis();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await spawnRedis(program, directory, port ?? (await freePort()));
+    } catch (error) {
+      if (port !== undefined || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function spawnRedis(program: string, directory: string, port: number): Promise<TestRedis> {
+  const pidFile = join(directory, `redis-${port}.pid`);
+  const options = { port, bind: '127.0.0.1', dir: directory, pidfile: pidFile, save: '', appendonly: 'no' };
+  // A session of its own, so that a Ctrl-C does not take it from tests that are still ending.
+  const child = spawn(
+    program,
+    Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    { detached: true, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  await once(child, 'spawn');
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  const output = createInterface(child.stdout);
+  const ready = new Promise<void>((resolve, reject) => {
+    output.on('line', (line) => {
+      lines.push(line);
+      if (line.includes('eady to accept connections')) resolve();
+    });
+    output.once('close', () => reject(new Error(`redis-server does not start:\n${lines.join('\n')}`)));
+  });
+  await ready;
+  // Unread output would block the server in the end.
+  output.close();
+  child.stdout.resume();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    pid: child.pid!,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exited;
+      await rm(pidFile, { force: true });
+    },
+  };
+}
+
+function findRedis(): string | undefined {
+  const directories = (process.env['PATH'] ?? '').split(delimiter);
+  return ['redis-server', 'valkey-server']
+    .flatMap((name) => directories.map((directory) => join(directory, name)))
+    .find((path) => existsSync(path));
+}
+
+function installRedis(): string {
+  const root = process.getuid?.() === 0;
+  try {
+    if (root && existsSync('/usr/bin/apt-get')) {
+      // Run level 1 keeps the package from starting a server of its own.
+      const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+      execFileSync('apt-get', ['update'], { env, stdio: 'ignore' });
+      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { env, stdio: 'ignore' });
+    } else if (root && existsSync('/sbin/apk')) {
+      execFileSync('/sbin/apk', ['add', '--no-cache', 'redis'], { stdio: 'ignore' });
+    }
+  } catch {
+    // The line below says what is missing.
+  }
+  const program = findRedis();
+  if (program !== undefined) return program;
+  throw new Error(
+    'The tests need redis-server on the PATH. Install it: `sudo apt-get install redis-server` (Debian, Ubuntu), ' +
+      '`sudo apk add redis` (Alpine) or `brew install redis` (macOS)',
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
