@@ -7,20 +7,29 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { databaseUrl, withClient } from './postgres.ts';
+import { findProgram } from './programs.ts';
 import { startRedis } from './redis.ts';
 
 /** Where the teardown finds what the setup started: both run in the process that starts the test workers. */
 export const servicesKey = Symbol.for('carillon.test.services');
 
+const chromium = {
+  names: ['chromium', 'chromium-browser', 'google-chrome'],
+  debian: 'chromium',
+  alpine: 'chromium',
+  homebrew: '--cask chromium',
+};
+
 const MEMORY_NEEDED_BYTES = 2 * 1024 ** 3;
 
 /**
  * Starts the run's PostgreSQL (unless TEST_DATABASE_URL names one, with the right to create databases) and Redis,
- * and migrates the template that tests clone. Test files find them through environment variables.
+ * migrates the template that tests clone, and sees to it that there is a Chromium. Test files find them through environment variables.
  */
 export default async function globalSetup(): Promise<void> {
   const services = new AsyncDisposableStack();
   try {
+    process.env['CHROMIUM_PATH'] ??= findProgram(chromium);
     const directory = await temporaryDirectory(services);
     await startReaper(services, directory);
     const redis = services.use(await startRedis(directory));

@@ -13,9 +13,6 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 
-/** Where Debian and Ubuntu install Chromium; CHROMIUM_PATH overrides it. */
-const DEFAULT_CHROMIUM = '/usr/bin/chromium';
-
 const CHROMIUM_ARGUMENTS = [
   '--headless',
   '--no-sandbox',
@@ -43,7 +40,6 @@ export type ResultPredicate = (result: unknown, text: string) => boolean;
 export interface GraphiqlDriverOptions {
   /** How long any single wait may take, in milliseconds. Default 15000. */
   readonly timeout?: number;
-  readonly executablePath?: string;
 }
 
 export interface GraphiqlDriver extends AsyncDisposable {
@@ -83,6 +79,8 @@ export interface GraphiqlDriver extends AsyncDisposable {
    * pane shows the latest only. Rejects after the timeout with the results seen.
    */
   waitForResult(predicate: ResultPredicate, timeout?: number): Promise<string>;
+  /** Resolves once the condition, looked at again and again, holds. */
+  waitFor(condition: () => boolean): Promise<void>;
   screenshot(path: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -139,9 +137,10 @@ interface PageGlobals {
  */
 export async function openGraphiql(url: string, options: GraphiqlDriverOptions = {}): Promise<GraphiqlDriver> {
   const timeout = options.timeout ?? 15_000;
-  const { CHROMIUM_PATH } = process.env;
+  const { CHROMIUM_PATH: executablePath } = process.env;
+  if (executablePath === undefined) throw new Error('CHROMIUM_PATH is not set: the test run sets it');
   const browser = await chromium.launch({
-    executablePath: options.executablePath ?? CHROMIUM_PATH ?? DEFAULT_CHROMIUM,
+    executablePath,
     args: CHROMIUM_ARGUMENTS,
     timeout,
   });
@@ -287,6 +286,12 @@ async function drive(browser: Browser, url: string, timeout: number): Promise<Gr
         async () =>
           `GraphiQL showed no such result. Shown since run(): ${JSON.stringify(await results())}; console errors: ${JSON.stringify(consoleErrors)}`,
         limit,
+      );
+    },
+    async waitFor(condition) {
+      await until(
+        async () => (condition() ? true : undefined),
+        async () => `waited in vain; console errors: ${JSON.stringify(consoleErrors)}`,
       );
     },
     async screenshot(path) {

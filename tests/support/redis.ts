@@ -1,12 +1,19 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { findProgram } from './programs.ts';
 
 const PORT_ATTEMPTS = 5;
+
+const redisServer = {
+  names: ['redis-server', 'valkey-server'],
+  debian: 'redis-server',
+  alpine: 'redis',
+  homebrew: 'redis',
+};
 
 export interface TestRedis extends AsyncDisposable {
   readonly url: string;
@@ -16,10 +23,9 @@ export interface TestRedis extends AsyncDisposable {
 
 /**
  * A Redis of the caller's own on a free port (or on `port`), without persistence; `directory` takes its pid file.
- * As root on Debian or Alpine a missing redis-server is installed; elsewhere the error tells the command.
  */
 export async function startRedis(directory: string, port?: number): Promise<TestRedis> {
-  const program = findRedis() ?? installRedis();
+  const program = findProgram(redisServer);
   for (let attempt = 1; ; attempt++) {
     try {
       return await spawnRedis(program, directory, port ?? (await freePort()));
@@ -63,35 +69,6 @@ async function spawnRedis(program: string, directory: string, port: number): Pro
       await rm(pidFile, { force: true });
     },
   };
-}
-
-function findRedis(): string | undefined {
-  const directories = (process.env['PATH'] ?? '').split(delimiter);
-  return ['redis-server', 'valkey-server']
-    .flatMap((name) => directories.map((directory) => join(directory, name)))
-    .find((path) => existsSync(path));
-}
-
-function installRedis(): string {
-  const root = process.getuid?.() === 0;
-  try {
-    if (root && existsSync('/usr/bin/apt-get')) {
-      // Run level 1 keeps the package from starting a server of its own.
-      const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-      execFileSync('apt-get', ['update'], { env, stdio: 'ignore' });
-      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { env, stdio: 'ignore' });
-    } else if (root && existsSync('/sbin/apk')) {
-      execFileSync('/sbin/apk', ['add', '--no-cache', 'redis'], { stdio: 'ignore' });
-    }
-  } catch {
-    // The line below says what is missing.
-  }
-  const program = findRedis();
-  if (program !== undefined) return program;
-  throw new Error(
-    'The tests need redis-server on the PATH. Install it: `sudo apt-get install redis-server` (Debian, Ubuntu), ' +
-      '`sudo apk add redis` (Alpine) or `brew install redis` (macOS)',
-  );
 }
 
 async function freePort(): Promise<number> {
