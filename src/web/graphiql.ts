@@ -14,37 +14,14 @@
  * documented way out; ours is `graphiql-fetcher.js`, on top of the browser
  * build of the graphql-ws version the server itself uses.
  */
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { GraphiQLOptions } from 'graphql-yoga';
 
-/** What a first visit shows. Must stay valid against Carillon's schema. */
-export const exampleOperations = `# 1. Paste your token into the Headers editor below:
-#      {"Authorization": "Bearer <token>"}
-# 2. Press Execute and choose an operation.
-
-query Inbox {
-  notifications(first: 10) {
-    unreadCount
-    edges { node { id title content isRead } }
-  }
-}
-
-# To yourself; recipientId names somebody else.
-mutation Send {
-  send(input: { title: "Hello", content: "From GraphiQL" }) {
-    id
-  }
-}
-
-# Stays open over a WebSocket and shows each
-# notification as it arrives. To send one
-# meanwhile, open this page in a second window.
-subscription NotificationAdded {
-  notificationAdded { id title content }
-}
-`;
+/** What a first visit shows; code generation fails when the schema no longer has it. */
+export const exampleOperations = readFileSync(new URL('./operations/examples.graphql', import.meta.url), 'utf8');
 
 /** Drawn here so that no picture has to be fetched. */
 const bell =

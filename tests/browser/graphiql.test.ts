@@ -35,7 +35,7 @@ test('GraphiQL sends and reads with the token of its Headers editor', async () =
   await using page = await openGraphiql(app.graphqlUrl);
   const bob = person();
   await page.setHeaders({ Authorization: `Bearer ${bob.token}` });
-  await page.run('Send');
+  await page.run('Hello');
   await page.waitForResult((_json, text) => text.includes('"send"'));
   await page.run('Inbox');
   await page.waitForResult((_json, text) => text.includes('"unreadCount": 1'));
