@@ -5,6 +5,12 @@ import { DEMO_PASSWORD, DEMO_TENANT, demoUsers, seedDemo } from './services/demo
 import { type Doors, openDoors } from './transports/server.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
+/**
+ * Peers have this share of SHUTDOWN_TIMEOUT to go. The rest is for what is closed after them, the embedded database above
+ * all: a process that ended without it would leave it running.
+ */
+const DRAIN_SHARE = 0.6;
+
 /** A running server. Disposing drains it and releases everything. */
 export interface App extends AsyncDisposable {
   readonly url: string;
@@ -33,7 +39,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const doors = resources.use(
     await openDoors({ config, logger, notifications, sessions, verify, isReady, version: packageJson.version }),
   );
-  resources.defer(() => doors.drain());
+  resources.defer(() => drain(doors, config.shutdownTimeout * DRAIN_SHARE, logger));
   announce(logger, doors.url, demo, config);
   const owned = resources.move();
   return {
@@ -43,6 +49,17 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     onLost: (callback) => storage.onLost(callback),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Drains the doors; a peer that does not go, because it reads nothing, is not waited for longer than this. */
+async function drain(doors: Doors, mostMs: number, logger: Logger): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    logger.warn(`draining took too long; ${doors.connections.size} connections are cut off`);
+    late.resolve();
+  }, mostMs);
+  await Promise.race([doors.drain(), late.promise]);
+  clearTimeout(timer);
 }
 
 function announce(logger: Logger, url: string, demo: boolean, { host, databaseUrl, dataDir, redisUrl }: Config): void {

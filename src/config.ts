@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** One environment variable: how its text becomes a value, what holds when it is unset, and what it is for. */
@@ -17,10 +18,11 @@ const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 
 /** Timers of Node take at most this many milliseconds, about 24.8 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-export function parseDuration(text: string, mostMs = Number.MAX_SAFE_INTEGER): number {
+export function parseDuration(text: string, { leastMs = 0, mostMs = Number.MAX_SAFE_INTEGER } = {}): number {
   const match = /^(\d+)(ms|s|m|h|d)$/.exec(text);
   if (!match) throw new Fault('must be a duration such as 500ms, 10s, 5m, 24h or 30d');
   const value = Number(match[1]) * DURATION_UNITS[match[2] as keyof typeof DURATION_UNITS];
+  if (value < leastMs) throw new Fault(`must be at least ${leastMs}ms`);
   if (value > mostMs) throw new Fault(`must be at most ${mostMs}ms`);
   return value;
 }
@@ -56,7 +58,16 @@ function parsePem(text: string): string {
   // Environment files cannot hold line breaks, so "\n" is understood; a path is read.
   const pem = text.includes('-----BEGIN') ? text.replaceAll('\\n', '\n') : readPem(text);
   if (!/-----BEGIN (RSA )?PUBLIC KEY-----/.test(pem)) throw new Fault('must be a PEM public key, or the path of one');
+  if (!['rsa', 'ec'].includes(keyTypeOf(pem))) throw new Fault('must be an RSA or EC key that can be read');
   return pem;
+}
+
+function keyTypeOf(pem: string): string {
+  try {
+    return createPublicKey(pem).asymmetricKeyType ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function readPem(path: string): string {
@@ -80,11 +91,15 @@ const integer = (fallback: number, about: string, least = 1, most = 1_000_000_00
   about,
   parse: (value) => parseInteger(value, least, most),
 });
-const duration: Make<number> = (fallback, about) => ({ fallback, about, parse: (value) => parseDuration(value) });
-const timer: Make<number> = (fallback, about) => ({
+const duration = (fallback: string, about: string, leastMs = 1): Omit<Setting<number>, 'group'> => ({
   fallback,
   about,
-  parse: (value) => parseDuration(value, MAX_TIMER_MS),
+  parse: (value) => parseDuration(value, { leastMs }),
+});
+const timer = (fallback: string, about: string, leastMs = 1): Omit<Setting<number>, 'group'> => ({
+  fallback,
+  about,
+  parse: (value) => parseDuration(value, { leastMs, mostMs: MAX_TIMER_MS }),
 });
 const oneOf = <const T extends string>(
   choices: readonly T[],
@@ -113,7 +128,7 @@ const settings = {
       (value) => value.split(',').map((part) => parseOrigin(part.trim())),
       'Exact origins of web pages that may call and connect, separated by commas. The server’s own is always allowed.',
     ),
-    shutdownTimeout: timer('10s', 'Most time from SIGTERM to the exit.'),
+    shutdownTimeout: timer('10s', 'Most time from SIGTERM to the exit.', 0),
     logLevel: oneOf(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       'info',
@@ -161,7 +176,7 @@ const settings = {
     maxLinkLength: integer(2048, 'Characters.'),
     maxDataBytes: integer(16_384, 'Bytes of JSON.'),
     maxIdempotencyKeyLength: integer(128, 'Characters.'),
-    idempotencyWindow: duration('24h', 'How long an idempotency key answers with the first notification.'),
+    idempotencyWindow: duration('24h', 'How long an idempotency key answers with the first notification.', 0),
     maxBatchIds: integer(1000, 'Ids in one batch.'),
     defaultPageSize: integer(20, 'Items of a page when nothing is said.'),
     maxPageSize: integer(100, 'Most items of a page.'),

@@ -1,7 +1,8 @@
 import type { Config } from './config.ts';
 import { connectDatabase } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
-import { localSecret, openStorage } from './database/storage.ts';
+import { withSigningKey } from './database/signing-key.ts';
+import { openStorage } from './database/storage.ts';
 import type { Logger } from './logger.ts';
 import { createInProcessTopics } from './pubsub/in-process.ts';
 import { connectRedisTopics } from './pubsub/redis.ts';
@@ -19,13 +20,6 @@ import { Users } from './services/users.ts';
 
 /** Everything that the doors and commands work with, wired once. Disposing releases it in reverse order. */
 export type Context = Awaited<ReturnType<typeof createContext>>;
-
-/** The embedded mode needs no key of its own making: it keeps one beside its data. */
-export async function withSigningKey(config: Config): Promise<Config> {
-  const hasKey = config.jwtSecret ?? config.jwtPublicKey ?? config.jwtJwksUrl;
-  if (hasKey !== undefined || config.databaseUrl) return config;
-  return { ...config, jwtSecret: await localSecret(config.dataDir) };
-}
 
 export interface ContextOptions {
   /** Commands may share the embedded database with a running server. */

@@ -1,14 +1,15 @@
 import { createApp } from './app.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
 import { createLogger } from './logger.ts';
 
-function fail(error: unknown): never {
-  if (error instanceof ConfigError) {
+function readConfig(): Config {
+  try {
+    return loadConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.faults.join('\n')}\n`);
-  } else {
-    createLogger({ level: 'error', format: 'pretty' }).fatal({ err: error }, 'Carillon could not start');
+    process.exit(1);
   }
-  process.exit(1);
 }
 
 /**
@@ -18,7 +19,7 @@ function fail(error: unknown): never {
 const ECHO_MS = 100;
 
 async function main(): Promise<void> {
-  const config = loadConfig();
+  const config = readConfig();
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
 
   let stopping: number | undefined;
@@ -36,11 +37,15 @@ async function main(): Promise<void> {
     });
   }
 
-  const app = await createApp(config, { logger });
+  const app = await createApp(config, { logger }).catch((error: unknown): never => {
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.fatal({ err: error }, `Carillon could not start: ${reason}`);
+    process.exit(1);
+  });
   stop = (exitCode) => {
-    // A peer that does not go must not keep the server: what is acknowledged is stored by then.
+    // Nothing may keep the process: what is acknowledged is stored by then.
     const late = setTimeout(() => {
-      logger.warn('draining took too long; what is left is cut off');
+      logger.warn('stopping took too long; what is left is cut off');
       process.exit(exitCode);
     }, config.shutdownTimeout);
     app[Symbol.asyncDispose]().then(
@@ -62,4 +67,4 @@ async function main(): Promise<void> {
   if (stopping !== undefined) stop(0);
 }
 
-main().catch(fail);
+await main();

@@ -1,7 +1,7 @@
 // Prints a signed access token.
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, parseDuration } from '../config.ts';
-import { withSigningKey } from '../context.ts';
+import { withSigningKey } from '../database/signing-key.ts';
 import { createLogger } from '../logger.ts';
 import { Tokens } from '../services/tokens.ts';
 
@@ -27,6 +27,11 @@ async function main(): Promise<number> {
     console.error(`--tenant and --user are needed\n\n${USAGE}`);
     return 2;
   }
+  const ttlMs = values.ttl === undefined ? undefined : readTtl(values.ttl);
+  if (typeof ttlMs === 'string') {
+    console.error(`${ttlMs}\n\n${USAGE}`);
+    return 2;
+  }
   const config = await withSigningKey(loadConfig());
   const tokens = new Tokens(config, createLogger({ level: 'warn', format: 'pretty' }));
   if (!tokens.canSign) {
@@ -34,8 +39,17 @@ async function main(): Promise<number> {
     return 1;
   }
   const subject = { tenantId: values.tenant, userId: values.user, roles: values.role ?? [] };
-  console.log(tokens.sign(subject, values.ttl === undefined ? undefined : parseDuration(values.ttl)));
+  console.log(tokens.sign(subject, ttlMs));
   return 0;
+}
+
+/** The milliseconds, or what is wrong. */
+function readTtl(text: string): number | string {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    return `--ttl ${(error as Error).message}`;
+  }
 }
 
 main().then(

@@ -20,6 +20,8 @@ export function ormOptions({ url, poolMax, timeoutMs }: DatabaseOptions): Option
     entities,
     extensions: [Migrator],
     metadataCache: { enabled: false },
+    // A database that is missing is being restored, or is misspelt: never one to make anew, empty.
+    ensureDatabase: false,
     // Statements name their columns themselves and times cross as epoch milliseconds: no conversion is left to do.
     forceUtcTimezone: true,
     pool: { min: 0, max: poolMax },

@@ -8,15 +8,15 @@ export type Unsubscribe = () => Promise<void>;
 export interface Topics extends AsyncDisposable {
   /**
    * Hands a JSON value to every subscriber of the topic. Never waits for an outage to end and never throws: a message
-   * that cannot be sent now is dropped, and the failure is logged.
+   * that cannot be sent now is dropped, at least for other instances, and the failure is logged.
    */
   publish(topic: string, message: unknown): void;
   /**
-   * Resolves once every message published from now on will be handed over. `onMessage` gets the parsed JSON value, of
-   * whatever shape; it must not throw.
+   * Resolves once every message published from now on will be handed over; during an outage at once, and `onRestored`
+   * tells when that holds. `onMessage` gets the parsed JSON value, of whatever shape; it must not throw.
    */
   subscribe(topic: string, onMessage: (message: unknown) => void): Promise<Unsubscribe>;
-  /** Called each time after messages may have been lost and subscriptions stand again. */
+  /** Called each time after messages of any instance may have been lost and subscriptions stand again. */
   onRestored(callback: () => void): void;
   /** Resolves when the broker answers; rejects when it does not within a second or two. */
   ping(): Promise<void>;

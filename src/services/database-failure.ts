@@ -3,8 +3,11 @@ import { CarillonError } from '../errors.ts';
 /** SQLSTATE classes that blame the row, not the moment: data exceptions and integrity violations. */
 const ROW_AT_FAULT = /^(22|23)/;
 
-/** Connection failures, no resources, operator intervention (time-outs, restarts), system errors; read-only standby. */
-const PASSING = /^(08|53|57|58|25006|40)/;
+/**
+ * Connection failures, logins that are refused, a database that is missing (being restored), no resources, operator
+ * intervention (time-outs, restarts), system errors; read-only standby.
+ */
+const PASSING = /^(08|28|3D|53|57|58|25006|40)/;
 
 const NETWORK = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/;
 

@@ -2,6 +2,7 @@ import type { Logger } from '../logger.ts';
 import type { Topics } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
 import { type Cursor, versionIn } from './cursor.ts';
+import { reachDatabase } from './database-failure.ts';
 import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
 import { InboxFeed } from './inbox-feed.ts';
 import type { InboxLog } from './inbox-log.ts';
@@ -35,6 +36,7 @@ export class Hub implements AsyncDisposable {
   readonly #feeds = new Map<string, InboxFeed>();
   readonly #timer: NodeJS.Timeout;
   #sweeping: Promise<void> | undefined;
+  #sweepingAgain: Promise<void> | undefined;
   #disposed = false;
 
   constructor(options: HubOptions) {
@@ -71,7 +73,7 @@ export class Hub implements AsyncDisposable {
         from,
         additionsOnly,
         maxWaiting: this.#options.maxWaitingEvents,
-        read: (version, limit) => this.#options.log.changesSince(address, version, limit, additionsOnly),
+        read: (version, limit) => reachDatabase(this.#options.log.changesSince(address, version, limit, additionsOnly)),
         onSlow,
         onDetach: () => this.#release(feed),
       });
@@ -84,13 +86,25 @@ export class Hub implements AsyncDisposable {
   async #versionOf(feed: InboxFeed, cursor: Cursor): Promise<number> {
     const { epoch, version } = feed.head;
     // The feed may not have heard yet of what made this cursor: the log decides.
-    const known = cursor.epoch === epoch && cursor.version <= version;
-    return versionIn(known ? feed.head : await this.#options.log.head(feed.address), cursor, 'after');
+    if (cursor.epoch !== epoch || cursor.version > version) {
+      await feed.reach(await this.#options.log.head(feed.address));
+    }
+    return versionIn(feed.head, cursor, 'after');
   }
 
-  /** Compares all live inboxes with the log in one query, and catches up with those that are behind. */
+  /**
+   * Compares all live inboxes with the log in one query, and catches up with those that are behind. One that is under
+   * way may have read the log too early for this call: another follows it.
+   */
   sweep(): Promise<void> {
-    this.#sweeping ??= this.#sweep().finally(() => {
+    if (this.#sweeping) {
+      this.#sweepingAgain ??= this.#sweeping.then(() => {
+        this.#sweepingAgain = undefined;
+        return this.sweep();
+      });
+      return this.#sweepingAgain;
+    }
+    this.#sweeping = this.#sweep().finally(() => {
       this.#sweeping = undefined;
     });
     return this.#sweeping;
@@ -119,6 +133,7 @@ export class Hub implements AsyncDisposable {
     feed.hold();
     try {
       await feed.opened();
+      if (this.#disposed) throw new Error('the hub is closed');
       return feed;
     } catch (error) {
       this.#release(feed);
@@ -135,7 +150,7 @@ export class Hub implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearInterval(this.#timer);
-    await this.#sweeping;
+    await (this.#sweepingAgain ?? this.#sweeping);
     await Promise.allSettled([...this.#feeds.values()].map((feed) => feed.close()));
   }
 }

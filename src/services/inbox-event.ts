@@ -50,7 +50,7 @@ export function fromTopic(message: unknown, address: InboxAddress): Doorbell | u
   if (typeof message !== 'object' || message === null) return undefined;
   const { kind, epoch, version, previousVersion, unreadCount, totalCount, ...rest } = message as Partial<Doorbell> &
     Record<string, unknown>;
-  if (typeof epoch !== 'string' || epoch.length !== NO_EPOCH.length) return undefined;
+  if (typeof epoch !== 'string' || epoch.length !== NO_EPOCH.length || epoch === NO_EPOCH) return undefined;
   if (!isCount(version) || !isCount(previousVersion) || previousVersion >= version) return undefined;
   if (!isCount(unreadCount) || !isCount(totalCount)) return undefined;
   const change = { epoch, version, previousVersion, unreadCount, totalCount };

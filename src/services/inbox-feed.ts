@@ -93,7 +93,8 @@ export class InboxFeed {
   }
 
   attach(listener: FeedListener): void {
-    this.#listeners.add(listener);
+    if (this.#closed) listener.fail(new Error('the hub is closed'));
+    else this.#listeners.add(listener);
   }
 
   detach(listener: FeedListener): void {
@@ -102,12 +103,18 @@ export class InboxFeed {
 
   /** Makes sure that listeners are told everything up to this head. */
   async reach(head: InboxHead | undefined): Promise<void> {
-    if (!head || this.#closed) return;
-    if (head.epoch === this.#head.epoch && head.version <= this.#head.version) return;
+    if (!head || !this.#isBehind(head)) return;
     await this.#catchUp();
+    // It may have been under way already, and have read the log before this head was there.
+    if (this.#isBehind(head)) await this.#catchUp();
+  }
+
+  #isBehind({ epoch, version }: InboxHead): boolean {
+    return !this.#closed && (epoch !== this.#head.epoch || version > this.#head.version);
   }
 
   #onMessage(message: unknown): void {
+    if (this.#closed) return;
     const doorbell = fromTopic(message, this.address);
     if (!doorbell) {
       this.#options.logger.warn('a message that is no doorbell of this inbox came by its topic; ignored');
@@ -121,13 +128,13 @@ export class InboxFeed {
     }
     if (this.#early.size < MAX_EARLY) this.#early.set(doorbell.previousVersion, doorbell);
     else this.#letGo = true;
-    if (this.#open && !this.#catchingUp) this.#waitForEarlier(doorbell.kind === 'moved');
+    if (this.#open && !this.#catchingUp) this.#waitForEarlier();
   }
 
+  /** An inbox that did not exist yet gets its epoch from the log: any stranger's doorbell would fit it. */
   #follows(doorbell: Doorbell): doorbell is InboxEvent {
     const { epoch, version } = this.#head;
-    const sameLife = doorbell.epoch === epoch || (epoch === NO_EPOCH && version === 0);
-    return doorbell.kind !== 'moved' && sameLife && doorbell.previousVersion === version;
+    return doorbell.kind !== 'moved' && doorbell.epoch === epoch && doorbell.previousVersion === version;
   }
 
   #tell(event: InboxEvent): void {
@@ -144,12 +151,13 @@ export class InboxFeed {
       this.#tell(next);
       next = this.#early.get(this.#head.version);
     }
-    this.#waitForEarlier(false);
+    this.#waitForEarlier();
   }
 
-  /** Sees to it that early doorbells are not early for long. */
-  #waitForEarlier(hurry: boolean): void {
-    if (hurry || this.#letGo) {
+  /** Sees to it that early doorbells are not early for long. One whose turn it is, and which stayed, needs the log. */
+  #waitForEarlier(): void {
+    if (this.#closed) return;
+    if (this.#letGo || this.#early.has(this.#head.version)) {
       void this.#catchUp();
     } else if (this.#early.size === 0) {
       clearTimeout(this.#timer);
@@ -179,10 +187,12 @@ export class InboxFeed {
 
   async #readLog(): Promise<void> {
     // Every doorbell that came before the log is read is in the log, or was no true one: none of them waits on.
-    const answered = [...this.#early.keys()];
+    const answered = [...this.#early];
     this.#letGo = false;
     await this.#tellFromLog();
-    for (const previous of answered) this.#early.delete(previous);
+    for (const [previous, doorbell] of answered) {
+      if (this.#early.get(previous) === doorbell) this.#early.delete(previous);
+    }
   }
 
   async #tellFromLog(): Promise<void> {

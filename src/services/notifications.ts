@@ -59,7 +59,7 @@ const MAX_BATCH = 500;
 const MAX_IN_FLIGHT = 2;
 
 /** Page numbers beyond this are nobody's; the position of the first row must stay a safe number. */
-const MAX_PAGE_NUMBER = 1_000_000;
+export const MAX_PAGE_NUMBER = 1_000_000;
 
 /**
  * What the product does, for a caller and within that caller's tenant and inbox. Every door calls these methods, so

@@ -23,11 +23,17 @@ export async function hashPassword(password: string): Promise<string> {
   return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
 }
 
+/**
+ * HMAC, which scrypt starts with, fills short keys up with zeros: a password and the same with NUL behind it have one
+ * hash. Lone surrogates are all encoded alike. No password is made with either, so none is right.
+ */
+const isPossible = (password: string): boolean => !password.includes('\0') && password.isWellFormed();
+
 /** Takes the same time whether the password is right or wrong. */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
   const [kind, N, r, p, salt, key] = hash.split('$');
   if (kind !== 'scrypt' || !salt || !key) throw new Error('not a password hash of ours');
   const expected = Buffer.from(key, 'base64url');
   const actual = await derive(password, Buffer.from(salt, 'base64url'), { N: Number(N), r: Number(r), p: Number(p) });
-  return actual.length === expected.length && timingSafeEqual(actual, expected);
+  return actual.length === expected.length && timingSafeEqual(actual, expected) && isPossible(password);
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
-import type { MikroORM as Database } from '@mikro-orm/postgresql';
+import type { MikroORM as Database, EntityManager } from '@mikro-orm/postgresql';
 import { CarillonError, notFound, unauthenticated } from '../errors.ts';
 import { RefreshToken } from '../entities/index.ts';
 import { reachDatabase } from './database-failure.ts';
@@ -50,6 +50,8 @@ const storable = (text: string | undefined): boolean =>
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #failures: RateLimiterMemory;
+  /** The last attempt at each name that is under way. */
+  readonly #turns = new Map<string, Promise<void>>();
   /** Verified against when there is no such user, so that the answer takes as long. */
   readonly #nobodysHash: Promise<string>;
 
@@ -69,18 +71,20 @@ export class Sessions {
   async login(input: Credentials): Promise<Session> {
     this.#mustSign();
     const { username, password, tenantId } = check(credentialsRule, input);
-    const attempt = JSON.stringify([tenantId ?? null, username]);
-    await this.#mayTry(attempt);
-    const known = storable(username) && storable(tenantId);
-    const user = known ? await reachDatabase(this.#options.users.byName(username, tenantId)) : undefined;
-    const right = await verifyPassword(password, user?.passwordHash ?? (await this.#nobodysHash));
-    if (!user || !right) {
-      if (this.#options.config.rateLimits === 'on') await this.#failures.penalty(attempt);
+    const user = await this.#inTurn(JSON.stringify([tenantId ?? null, username]), async (name) => {
+      this.#mayTry(await this.#failures.get(name));
+      const known = storable(username) && storable(tenantId);
+      const found = known ? await reachDatabase(this.#options.users.byName(username, tenantId)) : undefined;
+      const right = await verifyPassword(password, found?.passwordHash ?? (await this.#nobodysHash));
+      if (found && right) {
+        await this.#failures.delete(name);
+        return found;
+      }
+      if (this.#options.config.rateLimits === 'on') await this.#failures.penalty(name);
       throw unauthenticated('The user name or the password is wrong.');
-    }
-    await this.#failures.delete(attempt);
+    });
     const { passwordHash: _, ...record } = user;
-    return this.#issue(record, randomUUID());
+    return reachDatabase(this.#issue(this.#options.database.em.fork(), record, randomUUID()));
   }
 
   /**
@@ -91,19 +95,25 @@ export class Sessions {
    */
   async refresh(refreshToken: string): Promise<Session> {
     this.#mustSign();
-    const hash = digest(refreshToken);
     const em = this.#options.database.em.fork();
-    // One statement decides who is first, whatever comes at the same time.
+    const session = await reachDatabase(em.transactional((inside) => this.#exchange(inside, digest(refreshToken))));
+    if (!session) throw unauthenticated('The refresh token is not valid.');
+    return session;
+  }
+
+  /** The new pair; nothing, and no family any more, when the token is not good for one. */
+  async #exchange(em: EntityManager, hash: string): Promise<Session | undefined> {
+    const family = (await em.findOne(RefreshToken, { hash }, { fields: ['familyId'] }))?.familyId;
+    if (family === undefined) return undefined;
+    // One exchange of a family at a time: else a family could end while a new link of it is being written.
+    await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [family]);
     const unused = { hash, usedAt: null, expiresAt: { $gt: new Date() } };
-    const taken = await reachDatabase(em.nativeUpdate(RefreshToken, unused, { usedAt: new Date() }));
-    const link = await reachDatabase(em.findOne(RefreshToken, { hash }));
-    const user =
-      link && taken === 1 ? await reachDatabase(this.#options.users.byId(link.tenantId, link.userId)) : undefined;
-    if (!link || !user) {
-      if (link) await reachDatabase(em.nativeDelete(RefreshToken, { familyId: link.familyId }));
-      throw unauthenticated('The refresh token is not valid.');
-    }
-    return this.#issue(user, link.familyId);
+    const taken = await em.nativeUpdate(RefreshToken, unused, { usedAt: new Date() });
+    const link = taken === 1 ? await em.findOne(RefreshToken, { hash }, { refresh: true }) : null;
+    const user = link ? await this.#options.users.byId(link.tenantId, link.userId, em) : undefined;
+    if (user) return this.#issue(em, user, family);
+    await em.nativeDelete(RefreshToken, { familyId: family });
+    return undefined;
   }
 
   /** Forgets refresh tokens that have expired. */
@@ -111,19 +121,17 @@ export class Sessions {
     await this.#options.database.em.fork().nativeDelete(RefreshToken, { expiresAt: { $lt: new Date() } });
   }
 
-  async #issue(user: UserRecord, familyId: string): Promise<Session> {
-    const { tokens, config, database } = this.#options;
+  async #issue(em: EntityManager, user: UserRecord, familyId: string): Promise<Session> {
+    const { tokens, config } = this.#options;
     const refreshToken = randomBytes(REFRESH_TOKEN_BYTES).toString('base64url');
-    await reachDatabase(
-      database.em.fork().insert(RefreshToken, {
-        hash: digest(refreshToken),
-        familyId,
-        tenantId: user.tenantId,
-        userId: user.id,
-        expiresAt: new Date(Date.now() + config.refreshTokenTtl),
-        usedAt: null,
-      }),
-    );
+    await em.insert(RefreshToken, {
+      hash: digest(refreshToken),
+      familyId,
+      tenantId: user.tenantId,
+      userId: user.id,
+      expiresAt: new Date(Date.now() + config.refreshTokenTtl),
+      usedAt: null,
+    });
     const accessToken = tokens.sign({ tenantId: user.tenantId, userId: user.id, roles: user.roles });
     return { accessToken, refreshToken, expiresIn: Math.ceil(config.accessTokenTtl / 1000), user };
   }
@@ -132,13 +140,30 @@ export class Sessions {
     if (!this.#options.tokens.canSign) throw notFound('login here: this server checks tokens of another issuer');
   }
 
-  async #mayTry(attempt: string): Promise<void> {
-    if (this.#options.config.rateLimits === 'off') return;
-    const state: RateLimiterRes | null = await this.#failures.get(attempt);
-    if (state && state.consumedPoints >= this.#options.config.loginAttempts) {
-      throw new CarillonError('RATE_LIMITED', 'Too many failed logins. Wait before the next one.', {
-        retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1000)),
-      });
+  /**
+   * Attempts at one name go one after the other: side by side, any number would pass before the first has failed.
+   * Without rate limits there is nothing to wait for.
+   */
+  async #inTurn<T>(name: string, attempt: (name: string) => Promise<T>): Promise<T> {
+    if (this.#options.config.rateLimits === 'off') return attempt(name);
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => attempt(name));
+    const over = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#turns.set(name, over);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(name) === over) this.#turns.delete(name);
     }
+  }
+
+  #mayTry(state: RateLimiterRes | null): void {
+    const { rateLimits, loginAttempts } = this.#options.config;
+    if (rateLimits === 'off' || !state || state.consumedPoints < loginAttempts) return;
+    throw new CarillonError('RATE_LIMITED', 'Too many failed logins. Wait before the next one.', {
+      retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1000)),
+    });
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
-import type { MikroORM as Database } from '@mikro-orm/postgresql';
+import type { MikroORM as Database, EntityManager } from '@mikro-orm/postgresql';
 import { CarillonError, notFound } from '../errors.ts';
 import { RefreshToken, User } from '../entities/index.ts';
 import { check, idRule, textRule } from './notification-rules.ts';
@@ -78,8 +78,13 @@ export class Users {
     });
   }
 
-  async byId(tenantId: string, id: string): Promise<UserRecord | undefined> {
-    const user = await this.#database.em.fork().findOne(User, { tenantId, id });
+  /** Looks within the transaction of `em`, if one is given. */
+  async byId(
+    tenantId: string,
+    id: string,
+    em: EntityManager = this.#database.em.fork(),
+  ): Promise<UserRecord | undefined> {
+    const user = await em.findOne(User, { tenantId, id });
     return user ? toRecord(user) : undefined;
   }
 

@@ -10,6 +10,9 @@ export interface Connection {
   end(reason: EndReason): void;
 }
 
+/** A connection whose caller is not known yet: counted for nobody, but told when the server drains. */
+export type Guest = Pick<Connection, 'end'>;
+
 /** Well under the second within which an expired token must end its connections. */
 const EXPIRY_CHECK_MS = 250;
 
@@ -20,6 +23,7 @@ const EXPIRY_CHECK_MS = 250;
 export class Connections implements Disposable {
   readonly #most: number;
   readonly #open = new Set<Connection>();
+  readonly #guests = new Set<Guest>();
   readonly #perUser = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
   #draining = false;
@@ -39,9 +43,7 @@ export class Connections implements Disposable {
    * when the token has just expired.
    */
   open(connection: Connection): void {
-    if (this.#draining) {
-      throw new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
-    }
+    this.#mustAccept();
     if (connection.caller.expiresAtMs <= Date.now()) throw unauthenticated('The token has expired.');
     const user = userKey(connection.caller);
     const count = this.#perUser.get(user) ?? 0;
@@ -61,17 +63,41 @@ export class Connections implements Disposable {
     const count = (this.#perUser.get(user) ?? 1) - 1;
     if (count === 0) this.#perUser.delete(user);
     else this.#perUser.set(user, count);
-    if (this.#open.size === 0) this.#emptied?.();
+    this.#checkEmpty();
+  }
+
+  /** @throws CarillonError UNAVAILABLE while draining. */
+  admit(guest: Guest): void {
+    this.#mustAccept();
+    this.#guests.add(guest);
+  }
+
+  /** Forgets a guest whose connection has ended. */
+  left(guest: Guest): void {
+    if (this.#guests.delete(guest)) this.#checkEmpty();
   }
 
   /** Lets nobody in any more, tells everybody to go, and resolves when all have gone. */
   async drain(): Promise<void> {
     this.#draining = true;
-    if (this.#open.size === 0) return;
+    if (this.#isEmpty) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#emptied = resolve;
-    for (const connection of [...this.#open]) connection.end('draining');
+    for (const one of [...this.#open, ...this.#guests]) one.end('draining');
     await promise;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#open.size === 0 && this.#guests.size === 0;
+  }
+
+  #checkEmpty(): void {
+    if (this.#isEmpty) this.#emptied?.();
+  }
+
+  #mustAccept(): void {
+    if (!this.#draining) return;
+    throw new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
   }
 
   #endExpired(): void {

@@ -46,6 +46,8 @@ export function createUpgradeRouter({ doors, allowedOrigins, logger }: UpgradeRo
 
 function refuse(socket: Duplex, { code: reason, message, httpStatus: code, retryAfterSeconds }: CarillonError): void {
   const body = JSON.stringify({ code, reason, message, metadata: {} });
+  // A peer that keeps its side open must not keep the connection.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     [
       `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,

@@ -22,17 +22,29 @@ export function refusal(code: string, message: string, http: HttpExtension, node
   });
 }
 
+/** The `http` extension is a note to Yoga. */
+export function withoutHttp(error: GraphQLError): GraphQLError {
+  if (!('http' in error.extensions)) return error;
+  const { http: _, ...extensions } = error.extensions;
+  const { nodes, source, positions, path } = error;
+  return new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object);
+}
+
 /** The request is wrong in itself: its syntax, its fields, its variables. */
 export const badRequest = (error: GraphQLError): GraphQLError =>
   refusal('BAD_USER_INPUT', error.message, { status: 400, spec: true }, error);
 
-/** The name of the input field in messages such as `… at "input.type"; …`. */
-const FIELD_IN_MESSAGE = /at "[^".[]+((?:[.[][^".[]+)*)"/;
-const VARIABLE_IN_MESSAGE = /^Variable "\$([A-Za-z_0-9]+)"/;
+/** Where GraphQL says which value is wrong: `… at "input.type"; …`, `Field "title" of required type …`, the variable. */
+const PATH_IN_MESSAGE = / at "\w+(?:\.(\w+))?[^"]*"; /;
+const FIELD_IN_MESSAGE = /; Field "(\w+)" (?:of required type|is not defined)/;
+const VARIABLE_IN_MESSAGE = /^Variable "\$(\w+)"/;
 
 function fieldOf(message: string): string | undefined {
-  const path = FIELD_IN_MESSAGE.exec(message)?.[1]?.split(/[.[]/).filter(Boolean);
-  return path?.[0] ?? VARIABLE_IN_MESSAGE.exec(message)?.[1];
+  for (const pattern of [PATH_IN_MESSAGE, FIELD_IN_MESSAGE, VARIABLE_IN_MESSAGE]) {
+    const field = pattern.exec(message)?.[1];
+    if (field !== undefined) return field;
+  }
+  return undefined;
 }
 
 function extensionsOf(error: CarillonError): GraphQLErrorExtensions {
@@ -81,9 +93,12 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
   return new GraphQLError(MASKED_MESSAGE, { ...where, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
 }
 
-function isAboutTheRequest(error: GraphQLError): boolean {
-  return (
-    error.originalError === undefined ||
-    (error.originalError instanceof GraphQLError && isAboutTheRequest(error.originalError))
-  );
+/**
+ * Whether GraphQL blames the request: its variables, before any field has a path; or a field's arguments, with a cause
+ * that points into the document. A result that does not fit its type points nowhere, and is our own doing.
+ */
+function isAboutTheRequest({ path, originalError: cause }: GraphQLError): boolean {
+  if (cause === undefined) return path === undefined;
+  if (!(cause instanceof GraphQLError)) return false;
+  return (path === undefined || cause.nodes !== undefined) && isAboutTheRequest(cause);
 }

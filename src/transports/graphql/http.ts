@@ -1,15 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ExecutionResult, GraphQLError } from 'graphql';
-import { createYoga } from 'graphql-yoga';
-import { CarillonError, errorKinds } from '../../errors.ts';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import { type GraphQLParams, createYoga } from 'graphql-yoga';
+import { CarillonError, MASKED_MESSAGE, errorKinds } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
 import { graphiqlOptions, renderGraphiql } from '../../web/graphiql.ts';
 import { bearerToken } from '../bearer.ts';
 import type { Connection, Connections, EndReason } from '../connections.ts';
-import { maskError } from './errors.ts';
-import type { Operations, Outcome } from './operations.ts';
+import { malformed, readJson } from './body.ts';
+import { badRequest, maskError, refusal, withoutHttp } from './errors.ts';
+import { writeEventStream } from './event-stream.ts';
+import type { Operations } from './operations.ts';
+
+/** How long the reader of an event stream may take over the last word. */
+const FAREWELL_MS = 500;
 
 export interface GraphQLHttpOptions {
   operations: Operations;
@@ -26,7 +31,7 @@ export interface GraphQLHttpOptions {
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
   const { operations, connections, verify, logger, maxBodyBytes } = options;
 
-  async function answer(request: Request, params: object): Promise<Outcome> {
+  async function answer(request: Request, params: object, response: ServerResponse): Promise<ExecutionResult> {
     const token = bearerToken(request.headers.get('authorization'));
     let caller: Caller | undefined;
     try {
@@ -34,33 +39,58 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     } catch (error) {
       return { errors: [withStatus(operations.mask(error))] };
     }
-    const args = operations.prepare(params, caller, request.method === 'GET' ? 'get' : 'post');
+    const door = request.method === 'GET' ? 'get' : 'post';
+    const args = operations.prepare(params, caller, door, () => response.destroy());
     if ('errors' in args) return args;
+    if (operationKind(args) === 'subscription' && !takesEvents(request)) return { errors: [eventsOnly()] };
     const outcome = await operations.run(args);
-    return caller && Symbol.asyncIterator in outcome ? register(outcome, caller) : outcome;
+    if (!(Symbol.asyncIterator in outcome)) return outcome;
+    return caller ? stream(outcome, caller, response) : {};
   }
 
-  /** An event stream is a live connection like a socket: counted, and ended with its token or with the server. */
-  function register(results: AsyncIterableIterator<ExecutionResult>, caller: Caller): Outcome {
-    let reason: EndReason | undefined;
+  /**
+   * An event stream is a live connection like a socket: counted, and ended with its token or with the server. Written
+   * here and not by Yoga, which does not notice that a client has gone until there is something to tell it. Resolves
+   * when the response is over, so that nothing is left for Yoga to send.
+   */
+  async function stream(
+    results: AsyncIterableIterator<ExecutionResult>,
+    caller: Caller,
+    response: ServerResponse,
+  ): Promise<ExecutionResult> {
+    let farewell: CarillonError | undefined;
+    let patience: NodeJS.Timeout | undefined;
+    const stop = (): void => void results.return?.();
     const connection: Connection = {
       caller,
-      end(why) {
-        reason = why;
-        void results.return?.();
+      end(reason) {
+        if (farewell) return;
+        farewell = farewellFor(reason);
+        stop();
+        patience = setTimeout(() => response.destroy(), FAREWELL_MS);
       },
     };
     try {
       connections.open(connection);
     } catch (error) {
-      void results.return?.();
+      stop();
       return { errors: [withStatus(operations.mask(error))] };
     }
-    return untilClosed(
-      results,
-      () => connections.closed(connection),
-      () => reason && operations.mask(farewell(reason)),
-    );
+    const over = (): void => {
+      clearTimeout(patience);
+      stop();
+      connections.closed(connection);
+    };
+    // The client may have gone while the subscription was being made.
+    if (response.destroyed) over();
+    response.once('close', over);
+    try {
+      if (!response.destroyed) await writeEventStream(results, response, () => farewell && operations.mask(farewell));
+    } catch (error) {
+      logger.error({ err: error }, 'an event stream failed');
+      response.destroy();
+    }
+    return {};
   }
 
   const yoga = createYoga<{ req: IncomingMessage; res: ServerResponse }>({
@@ -68,24 +98,47 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     graphqlEndpoint: '/graphql',
     landingPage: false,
     graphiql: graphiqlOptions,
-    renderGraphiQL: renderGraphiql,
+    renderGraphiQL: (page) =>
+      renderGraphiql(page).catch((error: unknown) => {
+        logger.error({ err: error }, 'GraphiQL could not be built');
+        // What is thrown here is shown with its stack.
+        throw Object.assign(new Error(MASKED_MESSAGE), { stack: MASKED_MESSAGE });
+      }),
     // One place answers for CORS on all paths.
     cors: false,
     multipart: false,
     batching: false,
-    maxRequestBodySize: maxBodyBytes,
+    maxRequestBodySize: false,
     parserAndValidationCache: false,
     logging: { debug() {}, info() {}, warn() {}, error() {} },
     maskedErrors: { maskError: (error) => toRequestError(error, logger) },
     plugins: [
       {
         onParams({ setParamsHandler }) {
-          setParamsHandler(({ request, params }) => answer(request, params) as Promise<ExecutionResult>);
+          setParamsHandler(({ request, params, context }) =>
+            answer(request, params, (context as unknown as { res: ServerResponse }).res),
+          );
+        },
+        onRequestParse({ request, requestParser, serverContext, setRequestParser }) {
+          if (request.method === 'POST') {
+            const { req } = serverContext as unknown as { req: IncomingMessage };
+            setRequestParser(async () => (await readJson(req, maxBodyBytes)) as GraphQLParams);
+          } else if (requestParser) {
+            setRequestParser(async (parameters) => tellMalformed(() => requestParser(parameters)));
+          }
         },
       },
     ],
   });
   return (request: IncomingMessage, response: ServerResponse): void => {
+    // RFC 9112 section 3.2. Yoga makes a URL of it, and shows the stack of what it throws.
+    if (!URL.canParse(`http://${request.headers.host || 'localhost'}`)) {
+      response.writeHead(400, { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' });
+      response.end(
+        JSON.stringify({ errors: [withoutHttp(badRequest(new GraphQLError('The Host header is not valid.')))] }),
+      );
+      return;
+    }
     void Promise.resolve(yoga(request, response)).catch((error: unknown) => {
       logger.error({ err: error }, 'a GraphQL request failed');
       response.destroy();
@@ -108,42 +161,34 @@ function withStatus(error: GraphQLError): GraphQLError {
 function toRequestError(error: unknown, logger: Logger): GraphQLError {
   const http = error instanceof GraphQLError ? error.extensions['http'] : undefined;
   if (!(error instanceof GraphQLError) || !http?.status || http.status >= 500) return maskError(error, logger);
-  const code = http.status === 413 ? 'PAYLOAD_TOO_LARGE' : 'BAD_USER_INPUT';
-  return new GraphQLError(error.message, { extensions: { ...error.extensions, code } });
+  // No `spec`: these requests are malformed, so that the status holds whatever the client accepts.
+  const { status, headers = {} } = http;
+  const code = String(error.extensions['code']);
+  return refusal(code in errorKinds ? code : 'BAD_USER_INPUT', error.message, { status, headers });
 }
 
-const farewell = (reason: EndReason): CarillonError =>
+/** Variables in an address that are no JSON are the caller's fault, which Yoga does not tell from its own. */
+async function tellMalformed<T>(parse: () => Promise<T> | T): Promise<T> {
+  try {
+    return await parse();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw malformed('The variables or extensions are not valid JSON.');
+  }
+}
+
+const operationKind = ({ document, operationName }: ExecutionArgs) =>
+  getOperationAST(document, operationName)?.operation;
+
+const takesEvents = (request: Request): boolean =>
+  /text\/event-stream|text\/\*|\*\/\*/i.test(request.headers.get('accept') ?? '*/*');
+
+const eventsOnly = (): GraphQLError =>
+  refusal('BAD_USER_INPUT', 'A subscription is answered with text/event-stream: accept that, or use a WebSocket.', {
+    status: 406,
+  });
+
+const farewellFor = (reason: EndReason): CarillonError =>
   reason === 'expired'
     ? new CarillonError('UNAUTHENTICATED', 'The token has expired.')
     : new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
-
-/** The same stream, which tells when it is over, and may have a last word. */
-function untilClosed(
-  results: AsyncIterableIterator<ExecutionResult>,
-  onClosed: () => void,
-  lastWord: () => GraphQLError | undefined,
-): AsyncIterableIterator<ExecutionResult> {
-  let over = false;
-  const finish = (): void => {
-    over = true;
-    onClosed();
-  };
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      if (over) return { done: true, value: undefined };
-      const next = await results.next();
-      if (!next.done) return next;
-      const error = over ? undefined : lastWord();
-      finish();
-      return error ? { done: false, value: { errors: [error] } } : next;
-    },
-    async return() {
-      finish();
-      await results.return?.();
-      return { done: true, value: undefined };
-    },
-  };
-}

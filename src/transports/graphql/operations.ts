@@ -38,8 +38,11 @@ export interface OperationsOptions {
 export type Refused = { errors: readonly GraphQLError[] };
 export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
 
-/** Characters of document text that are remembered with their parsed and validated form. */
-const DOCUMENT_CACHE_CHARACTERS = 4 * 2 ** 20;
+/**
+ * Characters of document text that are remembered with their parsed and validated form, which may take a hundred bytes
+ * for each of them: anybody can fill this, without a token.
+ */
+const DOCUMENT_CACHE_CHARACTERS = 2 ** 18;
 
 /** The fields of a query that say nothing about anybody. */
 const PUBLIC_FIELDS = new Set(['__typename', '__schema', '__type']);
@@ -69,8 +72,11 @@ export class Operations {
     try {
       const { query, operationName, variables } = request;
       if (typeof query !== 'string') throw badRequest(new GraphQLError('The request has no query text.'));
+      if (operationName != null && typeof operationName !== 'string') {
+        throw refusal('BAD_USER_INPUT', 'operationName must be text.', { status: 400 });
+      }
       const document = this.#document(query);
-      const name = typeof operationName === 'string' ? operationName : undefined;
+      const name = operationName ?? undefined;
       const operation = getOperationAST(document, name);
       if (!operation) throw badRequest(new GraphQLError(operationMissing(name)));
       if (operation.operation === 'mutation' && door === 'get') {
@@ -171,12 +177,16 @@ function isPublic(operation: OperationDefinitionNode, document: DocumentNode): b
   const fragments = new Map(
     document.definitions.flatMap((one) => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])),
   );
-  // Validation has ruled out fragments that contain themselves.
+  // Each fragment is looked into once: fragments that spread others twice would double the work at every step.
+  const seen = new Set<string>();
   const holds = ({ selections }: OperationDefinitionNode['selectionSet']): boolean =>
     selections.every((selection) => {
       if (selection.kind === Kind.FIELD) return PUBLIC_FIELDS.has(selection.name.value);
       if (selection.kind === Kind.INLINE_FRAGMENT) return holds(selection.selectionSet);
-      const fragment = fragments.get(selection.name.value);
+      const name = selection.name.value;
+      if (seen.has(name)) return true;
+      seen.add(name);
+      const fragment = fragments.get(name);
       return fragment !== undefined && holds(fragment.selectionSet);
     });
   return holds(operation.selectionSet);

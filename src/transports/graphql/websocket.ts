@@ -1,15 +1,17 @@
 import type { IncomingMessage } from 'node:http';
-import { handleProtocols, makeServer } from 'graphql-ws';
-import { type ExecutionArgs, type FormattedExecutionResult, GraphQLError } from 'graphql';
+import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
+import { type ExecutionArgs, type FormattedExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CarillonError, closeCodes } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../../services/caller.ts';
 import { bearerToken } from '../bearer.ts';
-import type { Connection, Connections } from '../connections.ts';
+import type { Connection, Connections, EndReason, Guest } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import { send } from '../send.ts';
-import type { Operations, Outcome } from './operations.ts';
+import { withoutHttp } from './errors.ts';
+import type { OperationRequest, Operations, Outcome } from './operations.ts';
+import { SocketOperations } from './socket-operations.ts';
 
 export interface GraphQLSocketOptions {
   operations: Operations;
@@ -25,22 +27,40 @@ export interface GraphQLSocketOptions {
 /** What this door keeps of a socket. */
 interface SocketState extends Record<PropertyKey, unknown> {
   readonly socket: WebSocket;
+  readonly operations: SocketOperations;
+  readonly end: Connection['end'];
+  /** The server is draining: what is under way is answered, and nothing new begins. */
+  isDraining: boolean;
   connection: Connection | undefined;
 }
+
+/** An operation that was let through and has been begun. */
+interface Begun extends ExecutionArgs {
+  readonly outcome: Outcome;
+}
+
+/** Answers may wait to be sent up to this much before the peer is read no further, and so has to read them first. */
+const MAX_BUFFERED_BYTES = 4 * 2 ** 20;
+
+/** What a close frame has room for (RFC 6455 section 5.5). */
+const MAX_REASON_BYTES = 123;
+
+/** The reason, cut to its limit between two characters: it may quote what the client sent. */
+function clipped(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= MAX_REASON_BYTES) return reason;
+  return new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: true });
+}
+
+/** A refusal of the request as such, of its variables for instance: nothing was executed. */
+const isRefusal = (outcome: Outcome): outcome is { errors: readonly GraphQLError[] } =>
+  'errors' in outcome && !('data' in outcome);
 
 /** The token in `connectionParams`: as a header's value would be, or bare under `token`. */
 function tokenIn(params: Record<string, unknown> | undefined): string | undefined {
   const { authorization, Authorization, token } = params ?? {};
   const header = bearerToken(authorization ?? Authorization);
   return header ?? (typeof token === 'string' ? bearerToken(token) || token : undefined);
-}
-
-/** The `http` extension is a note to Yoga. */
-function withoutHttp(error: GraphQLError): GraphQLError {
-  if (!('http' in error.extensions)) return error;
-  const { http: _, ...extensions } = error.extensions;
-  const { nodes, source, positions, path } = error;
-  return new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object);
 }
 
 /** GraphQL over WebSocket, sub-protocol graphql-transport-ws, on graphql-ws's core. */
@@ -66,35 +86,67 @@ export class GraphQLSocketDoor implements Disposable {
     this.#protocol = this.#makeProtocol();
   }
 
-  /** Takes over an upgrade request whose path and origin have been checked. */
+  /**
+   * Takes over an upgrade request whose path and origin have been checked.
+   *
+   * @throws CarillonError UNAVAILABLE, before the upgrade, while draining.
+   */
   upgrade(request: IncomingMessage, ...rest: [socket: IncomingMessage['socket'], head: Buffer]): void {
-    this.#sockets.handleUpgrade(request, ...rest, (socket) => this.#accept(socket));
+    const { connections } = this.#options;
+    let end = (_reason: EndReason): void => {};
+    const guest: Guest = { end: (reason) => end(reason) };
+    connections.admit(guest);
+    rest[0].once('close', () => connections.left(guest));
+    this.#sockets.handleUpgrade(request, ...rest, (socket) => {
+      end = this.#accept(socket);
+    });
   }
 
-  #accept(socket: WebSocket): void {
-    const state: SocketState = { socket, connection: undefined };
+  /** Begins to serve a socket. Answers with what ends it. */
+  #accept(socket: WebSocket): Guest['end'] {
     this.#heartbeat.watch(socket);
     const { logger } = this.#options;
+    let handle = async (_text: string): Promise<void> => {};
+    const operations = new SocketOperations((text) =>
+      handle(text).catch((error: unknown) => {
+        // graphql-ws throws at messages that only servers send.
+        if (error instanceof Error && /^Unexpected message/.test(error.message)) {
+          socket.close(CloseCode.BadRequest, 'Invalid message received');
+          return;
+        }
+        logger.error({ err: error }, 'a message on a GraphQL socket failed');
+        socket.close(closeCodes.internalError, 'Internal server error');
+      }),
+    );
+    const state: SocketState = {
+      socket,
+      operations,
+      isDraining: false,
+      connection: undefined,
+      end(reason) {
+        if (reason === 'expired') {
+          socket.close(closeCodes.graphqlForbidden, 'Forbidden: the token has expired');
+          return;
+        }
+        state.isDraining = true;
+        void operations.answered().then(() => socket.close(closeCodes.goingAway, 'The server is shutting down'));
+      },
+    };
     const closed = this.#protocol.opened(
       {
         protocol: socket.protocol,
-        send: (text) => send(socket, text),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (handle) => {
-          socket.on('message', (data, isBinary) => {
-            if (isBinary) {
-              socket.close(closeCodes.unsupportedData, 'Binary messages are not understood');
-              return;
-            }
-            handle((data as Buffer).toString()).catch((error: unknown) => {
-              logger.error({ err: error }, 'a message on a GraphQL socket failed');
-              socket.close(closeCodes.internalError, 'Internal server error');
-            });
-          });
+        async send(text) {
+          await send(socket, text);
+          if (socket.isPaused && socket.bufferedAmount <= MAX_BUFFERED_BYTES) socket.resume();
+        },
+        close: (code, reason = '') => socket.close(code, clipped(reason)),
+        onMessage: (onMessage) => {
+          handle = onMessage;
         },
       },
       state,
     );
+    socket.on('message', (data, isBinary) => this.#receive(state, isBinary ? undefined : (data as Buffer).toString()));
     // The library closes the socket itself: 1009 for what is too big, 1002 and 1007 for broken frames.
     socket.on('error', (error) => logger.debug({ err: error }, 'a GraphQL socket broke'));
     socket.once('close', (code, reason) => {
@@ -103,32 +155,60 @@ export class GraphQLSocketDoor implements Disposable {
         logger.error({ err: error }, 'a GraphQL socket did not end cleanly');
       });
     });
+    return state.end;
+  }
+
+  /** Takes a message: `undefined` is a binary one. */
+  #receive({ socket, operations }: SocketState, text: string | undefined): void {
+    // A peer that is told to go may still be sending; nothing of that is served.
+    if (socket.readyState !== socket.OPEN) return;
+    if (text === undefined) {
+      socket.close(closeCodes.unsupportedData, 'Binary messages are not understood');
+      return;
+    }
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.pause();
+    try {
+      operations.receive(text);
+    } catch {
+      socket.close(closeCodes.tryAgainLater, 'Too many messages about one operation');
+    }
   }
 
   #makeProtocol() {
-    const { operations, connectionInitTimeoutMs, maxOperationsPerSocket } = this.#options;
+    const begun = (args: ExecutionArgs): Outcome => (args as Begun).outcome;
     return makeServer<Record<string, unknown>, SocketState>({
-      connectionInitWaitTimeout: connectionInitTimeoutMs,
+      connectionInitWaitTimeout: this.#options.connectionInitTimeoutMs,
       onConnect: ({ connectionParams, extra }) => this.#connect(extra, connectionParams),
-      onSubscribe: ({ extra, subscriptions }, _id, payload) => {
-        if (Object.keys(subscriptions).length > maxOperationsPerSocket) {
-          const words = `At most ${maxOperationsPerSocket} operations may be under way on one socket.`;
-          return [operations.mask(new CarillonError('RATE_LIMITED', words, { retryAfterSeconds: 1 }))];
-        }
-        const giveUp = () => extra.socket.close(closeCodes.tryAgainLater, 'slow consumer');
-        const prepared = operations.prepare(payload, extra.connection?.caller, 'socket', giveUp);
-        return 'errors' in prepared ? prepared.errors.map(withoutHttp) : prepared;
-      },
-      execute: (args) => this.#run(args),
-      subscribe: (args) => this.#run(args),
+      onSubscribe: ({ extra }, id, payload) => this.#begin(extra, id, payload),
+      execute: begun,
+      subscribe: begun,
       onNext: (_context, _id, _payload, _args, { errors, ...result }) =>
         errors &&
         ({ ...result, errors: errors.map((error) => withoutHttp(error).toJSON()) } as FormattedExecutionResult),
     });
   }
 
-  async #run(args: ExecutionArgs): Promise<Outcome> {
-    return this.#options.operations.run(args);
+  /** Begins an operation here, and not where graphql-ws would, so that a refusal is an `error` message whatever it is. */
+  async #begin(
+    { socket, operations: own, connection, isDraining }: SocketState,
+    id: string,
+    payload: OperationRequest,
+  ): Promise<Begun | readonly GraphQLError[]> {
+    const { operations, maxOperationsPerSocket: most } = this.#options;
+    const retry = { retryAfterSeconds: 1 };
+    if (isDraining) {
+      return [operations.mask(new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', retry))];
+    }
+    if (own.size > most) {
+      const words = `At most ${most} operations may be under way on one socket.`;
+      return [operations.mask(new CarillonError('RATE_LIMITED', words, retry))];
+    }
+    const giveUp = () => socket.close(closeCodes.tryAgainLater, 'slow consumer');
+    const prepared = operations.prepare(payload, connection?.caller, 'socket', giveUp);
+    if ('errors' in prepared) return prepared.errors.map(withoutHttp);
+    if (getOperationAST(prepared.document, prepared.operationName)?.operation === 'subscription') own.streams(id);
+    const outcome = await operations.run(prepared);
+    return isRefusal(outcome) ? outcome.errors.map(withoutHttp) : { ...prepared, outcome };
   }
 
   /** `false` closes with 4403 Forbidden. */
@@ -137,13 +217,7 @@ export class GraphQLSocketDoor implements Disposable {
     try {
       const caller = await this.#options.verify(tokenIn(params));
       if (socket.readyState !== socket.OPEN) return false;
-      const connection: Connection = {
-        caller,
-        end(reason) {
-          if (reason === 'expired') socket.close(closeCodes.graphqlForbidden, 'Forbidden: the token has expired');
-          else socket.close(closeCodes.goingAway, 'The server is shutting down');
-        },
-      };
+      const connection: Connection = { caller, end: state.end };
       this.#options.connections.open(connection);
       state.connection = connection;
       return true;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { CarillonError, MASKED_MESSAGE, closeCodes } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -6,9 +7,10 @@ import type { Caller } from '../../services/caller.ts';
 import type { InboxEvent } from '../../services/inbox-event.ts';
 import type { Notifications } from '../../services/notifications.ts';
 import { bearerToken } from '../bearer.ts';
-import type { Connection, Connections } from '../connections.ts';
+import type { Connection, Connections, EndReason } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import { send } from '../send.ts';
+import { InOrder } from './in-order.ts';
 import { errorMessage, eventMessage, parseClientMessage, serverMessage } from './messages.ts';
 
 export interface LegacySocketOptions {
@@ -20,12 +22,6 @@ export interface LegacySocketOptions {
   pingIntervalMs: number;
   idleTimeoutMs: number;
 }
-
-/** Answers of the peer's own messages that may wait to be sent; one that does not read them is a slow consumer too. */
-const MAX_BUFFERED_BYTES = 4 * 2 ** 20;
-
-/** Messages of one peer that may wait to be served; a peer that sends faster is told to slow down. */
-const MAX_WAITING_MESSAGES = 256;
 
 /** The raw WebSocket of the old module; see PROTOCOL.md. */
 export class LegacySocketDoor implements Disposable {
@@ -52,37 +48,47 @@ export class LegacySocketDoor implements Disposable {
   async upgrade(request: IncomingMessage, ...rest: [socket: IncomingMessage['socket'], head: Buffer]): Promise<void> {
     const query = new URL(request.url ?? '/', 'http://localhost').searchParams;
     const caller = await this.#options.verify(query.get('token') ?? bearerToken(request.headers.authorization));
-    let socket: WebSocket | undefined;
-    const connection: Connection = {
-      caller,
-      end(reason) {
-        if (reason === 'expired') socket?.close(closeCodes.legacyUnauthorized, 'The token has expired');
-        else socket?.close(closeCodes.goingAway, 'The server is shutting down');
-      },
-    };
+    let end = (_reason: EndReason): void => {};
+    const connection: Connection = { caller, end: (reason) => end(reason) };
     this.#options.connections.open(connection);
     // Covers a peer that leaves during the handshake as well: the upgraded socket is the same one.
     rest[0].once('close', () => this.#options.connections.closed(connection));
-    this.#sockets.handleUpgrade(request, ...rest, (opened) => {
-      socket = opened;
-      this.#heartbeat.watch(opened);
-      opened.on('error', (error) => this.#options.logger.debug({ err: error }, 'a legacy socket broke'));
-      void this.#serve(opened, caller, query.get('since'));
+    this.#sockets.handleUpgrade(request, ...rest, (socket) => {
+      this.#heartbeat.watch(socket);
+      socket.on('error', (error) => this.#options.logger.debug({ err: error }, 'a legacy socket broke'));
+      end = this.#serve(socket, caller, query.get('since'));
     });
   }
 
-  async #serve(socket: WebSocket, caller: Caller, since: string | null): Promise<void> {
+  /** Begins to serve a socket. Answers with what ends it. */
+  #serve(socket: WebSocket, caller: Caller, since: string | null): Connection['end'] {
     const welcomed = Promise.withResolvers<void>();
-    const serve = this.#serveInOrder(socket, caller, welcomed.promise);
+    const messages = new InOrder(socket, welcomed.promise);
     socket.on('message', (data, isBinary) => {
-      if (isBinary) void send(socket, errorMessage(unreadable));
-      else serve((data as Buffer).toString());
+      messages.add(() => this.#answer(socket, caller, isBinary ? undefined : (data as Buffer).toString()));
     });
+    socket.once('close', welcomed.resolve);
+    void this.#tell(socket, caller, since, welcomed.resolve);
+    return (reason) => {
+      if (reason === 'expired') socket.close(closeCodes.legacyUnauthorized, 'The token has expired');
+      else void this.#leave(socket, messages);
+    };
+  }
+
+  async #leave(socket: WebSocket, messages: InOrder): Promise<void> {
+    await messages.end();
+    // What they changed is being told in this turn.
+    await nextTurn();
+    socket.close(closeCodes.goingAway, 'The server is shutting down');
+  }
+
+  /** Welcomes the peer and tells it every event until it leaves. */
+  async #tell(socket: WebSocket, caller: Caller, since: string | null, welcomed: () => void): Promise<void> {
     let events: AsyncIterableIterator<InboxEvent> | undefined;
     socket.once('close', () => void events?.return?.());
     try {
       events = await this.#welcome(socket, caller, since);
-      welcomed.resolve();
+      welcomed();
       // Whoever left before the listener was there closed before it could be ended.
       if (socket.readyState !== socket.OPEN) await events.return?.();
       for await (const event of events) await send(socket, eventMessage(event));
@@ -103,35 +109,19 @@ export class LegacySocketDoor implements Disposable {
     let refused: CarillonError | undefined;
     const { head, events } = await notifications.changes(caller, { after: since, onSlow }).catch((error: unknown) => {
       if (!(error instanceof CarillonError) || error.code !== 'BAD_USER_INPUT') throw error;
-      refused = new CarillonError('BAD_USER_INPUT', error.message.replace(/^after/, 'since'), { field: 'since' });
+      refused = error;
       return notifications.changes(caller, { onSlow });
     });
     void send(
       socket,
       serverMessage('welcome', { message: 'Connected to notification service', unread_count: head.unreadCount }),
     );
-    if (refused) void send(socket, errorMessage(refused));
+    if (refused) void send(socket, errorMessage(renamed(refused, 'after', 'since')));
     return events;
   }
 
-  /** Serves the peer's messages one after the other, in the order in which they came. */
-  #serveInOrder(socket: WebSocket, caller: Caller, ready: Promise<void>): (text: string) => void {
-    let last = ready;
-    let waiting = 0;
-    return (text) => {
-      if (waiting >= MAX_WAITING_MESSAGES || socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-        socket.close(closeCodes.tryAgainLater, 'slow consumer');
-        return;
-      }
-      waiting += 1;
-      last = last.then(async () => {
-        await this.#answer(socket, caller, text);
-        waiting -= 1;
-      });
-    };
-  }
-
-  async #answer(socket: WebSocket, caller: Caller, text: string): Promise<void> {
+  /** Serves a message: `undefined` is a binary one. Never rejects. */
+  async #answer(socket: WebSocket, caller: Caller, text: string | undefined): Promise<void> {
     try {
       const message = parseClientMessage(text);
       if (message.type === 'ping') await send(socket, serverMessage('pong', {}));
@@ -139,7 +129,9 @@ export class LegacySocketDoor implements Disposable {
     } catch (error) {
       if (!(error instanceof CarillonError)) this.#options.logger.error({ err: error }, 'a legacy message failed');
       const known =
-        error instanceof CarillonError ? error : { code: 'INTERNAL_SERVER_ERROR' as const, message: MASKED_MESSAGE };
+        error instanceof CarillonError
+          ? renamed(error, 'ids', 'notification_ids')
+          : { code: 'INTERNAL_SERVER_ERROR' as const, message: MASKED_MESSAGE };
       await send(socket, errorMessage(known));
     }
   }
@@ -150,7 +142,8 @@ export class LegacySocketDoor implements Disposable {
   }
 }
 
-const unreadable = {
-  code: 'BAD_USER_INPUT',
-  message: 'Binary messages are not understood: send one JSON object in one text frame.',
-} as const;
+/** The refusal of a field in this door's spelling of it: such messages begin with the field's name. */
+const renamed = ({ code, message, field }: CarillonError, from: string, to: string) => ({
+  code,
+  message: field === from && message.startsWith(`${from} `) ? to + message.slice(from.length) : message,
+});

@@ -40,8 +40,13 @@ export function serverMessage<T extends keyof ServerMessages>(type: T, body: Ser
   return JSON.stringify({ type, ...body, timestamp: new Date().toISOString() });
 }
 
-/** @throws CarillonError BAD_USER_INPUT that says what is wrong with the message. */
-export function parseClientMessage(text: string): ClientMessage {
+/**
+ * Reads a text message; `undefined` stands for a binary one.
+ *
+ * @throws CarillonError BAD_USER_INPUT that says what is wrong with the message.
+ */
+export function parseClientMessage(text: string | undefined): ClientMessage {
+  if (text === undefined) throw badInput('message', 'A binary message: send one JSON object in one text frame.');
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,12 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-} from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { CarillonError, badInput, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../../services/caller.ts';
@@ -16,8 +11,16 @@ import type { Sessions } from '../../services/sessions.ts';
 import { homePage } from '../../web/home.ts';
 import { bearerToken } from '../bearer.ts';
 import { authRoutes } from './auth.ts';
-import { installErrors, refuseOtherMethods, sendError, toCarillonError, toSnakeCase } from './errors.ts';
+import {
+  answerClientError,
+  installErrors,
+  refuseOtherMethods,
+  sendError,
+  toCarillonError,
+  toSnakeCase,
+} from './errors.ts';
 import { notificationRoutes } from './notifications.ts';
+import { openApiOptions } from './openapi.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -41,10 +44,18 @@ export interface RestOptions {
   createServer: (handler: (request: IncomingMessage, response: ServerResponse) => void) => Server;
 }
 
-/** `userId` and `user_id` mean the same; what a caller put inside `data` is the caller's own. */
-function withSnakeCaseKeys(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  return Object.fromEntries(Object.entries(body).map(([key, value]) => [toSnakeCase(key), value]));
+/** An id is never that long, but who asks for one is told that it is missing, like any other. */
+const MAX_PARAM_LENGTH = 16_384;
+
+/**
+ * `userId` and `user_id` mean the same, and where both are given the one that the API is described with counts. What a
+ * caller put inside `data` is the caller's own.
+ */
+function withSnakeCaseKeys(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  const entries = Object.entries(input);
+  const translated = entries.map(([key, value]) => [toSnakeCase(key), value] as const);
+  return Object.fromEntries([...translated, ...entries]);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -67,7 +78,8 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     requestTimeout: options.requestTimeoutMs,
     logger: false,
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 500, ignoreDuplicateSlashes: false },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreDuplicateSlashes: false },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => {
       sendError(reply, toCarillonError(error) ?? new CarillonError('BAD_USER_INPUT', 'The request is not valid.'));
     },
@@ -80,6 +92,9 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
     parseJson(body),
   );
+  app.addHook('preValidation', async (request) => {
+    request.query = withSnakeCaseKeys(request.query);
+  });
 
   const methodsOf = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -90,7 +105,7 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
 
   const callers = new WeakMap<FastifyRequest, Caller>();
   app.addHook('onRequest', async (request) => {
-    if (request.is404 || request.routeOptions.config.public || !request.routeOptions.url?.startsWith('/api/')) return;
+    if (request.routeOptions.config.public || !request.routeOptions.url?.startsWith('/api/')) return;
     callers.set(request, await verify(bearerToken(request.headers.authorization)));
   });
   const callerOf = (request: FastifyRequest): Caller => {
@@ -99,20 +114,10 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     return caller;
   };
 
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Carillon',
-        version: options.version,
-        description: 'Notifications over REST, for callers of the module that Carillon replaces. See also /graphql.',
-        license: { name: 'MIT', identifier: 'MIT' },
-      },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
-      security: [{ bearer: [] }],
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+  await app.register(swagger, openApiOptions(options.version));
+  let document: unknown;
+  app.addHook('onReady', async () => {
+    document = app.swagger();
   });
   await app.register(
     async (api) => {
@@ -121,7 +126,7 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
       api.get('/notifications/ws', { schema: { hide: true } }, () => {
         throw new CarillonError('BAD_USER_INPUT', 'This address speaks WebSocket: connect to it with one.');
       });
-      api.get('/openapi.json', { config: { public: true }, schema: { hide: true } }, () => app.swagger());
+      api.get('/openapi.json', { config: { public: true }, schema: { hide: true } }, () => document);
     },
     { prefix: '/api/v1' },
   );

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Session, Sessions } from '../../services/sessions.ts';
@@ -26,12 +26,18 @@ const answers = { 200: sessionBody, '4XX': errorBody, '5XX': errorBody };
 
 export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
+  // RFC 6749 section 5.1: no cache on the way may keep tokens.
+  const onSend = async (_request: unknown, reply: FastifyReply): Promise<void> => {
+    reply.header('cache-control', 'no-store');
+  };
 
   app.post(
     '/auth/login',
     {
       config: { public: true },
+      onSend,
       schema: {
+        operationId: 'login',
         summary: 'Log in',
         security: [],
         body: z.object({
@@ -39,7 +45,7 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
           password: z.string(),
           tenant_id: z
             .string()
-            .optional()
+            .nullish()
             .meta({ description: 'Needed where several tenants have a user of that name.' }),
         }),
         response: answers,
@@ -53,7 +59,9 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
     '/auth/refresh',
     {
       config: { public: true },
+      onSend,
       schema: {
+        operationId: 'refresh',
         summary: 'Exchange a refresh token for a new pair',
         description: 'A refresh token that comes a second time ends all that came of the same login.',
         security: [],

@@ -1,3 +1,5 @@
+import { METHODS, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -18,8 +20,13 @@ export const errorBody = z
 
 export const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** The recipient is called `user_id` here. */
-const restName = (field: string): string => (field === 'recipientId' ? 'user_id' : toSnakeCase(field));
+/** What has another name here than in GraphQL. */
+const REST_NAMES: ReadonlyMap<string, string> = new Map([
+  ['recipientId', 'user_id'],
+  ['idempotencyKey', 'idempotency-key'],
+]);
+
+const restName = (field: string): string => REST_NAMES.get(field) ?? toSnakeCase(field);
 
 /** What Fastify itself refuses, before a route sees the request. */
 const FASTIFY_ERRORS: Record<string, [code: CarillonError['code'], message: string]> = {
@@ -29,7 +36,7 @@ const FASTIFY_ERRORS: Record<string, [code: CarillonError['code'], message: stri
   FST_ERR_BAD_URL: ['BAD_USER_INPUT', 'The address is not a valid URL path.'],
 };
 
-export function toCarillonError(error: FastifyError | Error): CarillonError | undefined {
+export function toCarillonError(error: unknown): CarillonError | undefined {
   if (error instanceof CarillonError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const issue = error.validation[0];
@@ -37,11 +44,14 @@ export function toCarillonError(error: FastifyError | Error): CarillonError | un
     const field = path[0] ?? 'body';
     return badInput(field, `${path.join('.') || 'The body'}: ${issue?.message ?? 'is not valid'}.`);
   }
-  const known = FASTIFY_ERRORS[(error as FastifyError).code];
+  const { code = '', statusCode = 500, message } = (error ?? {}) as Partial<FastifyError>;
+  const known = FASTIFY_ERRORS[code];
   if (known) return new CarillonError(...known);
-  const status = (error as FastifyError).statusCode;
-  return status !== undefined && status >= 400 && status < 500
-    ? new CarillonError('BAD_USER_INPUT', error.message)
+  // Only Fastify's own: an error from further inside may have a status too, which is not about this request.
+  if (code.startsWith('FST_') && statusCode < 500) return new CarillonError('BAD_USER_INPUT', message ?? '');
+  // Whoever was sending the body has gone.
+  return code === 'ECONNRESET' && statusCode === 400
+    ? new CarillonError('BAD_USER_INPUT', 'The body was cut off.')
     : undefined;
 }
 
@@ -60,6 +70,32 @@ export function sendError(reply: FastifyReply, error: CarillonError): void {
     .send({ code, reason, message, metadata });
 }
 
+const UNREADABLE = { status: 400, message: 'The request is not valid HTTP.' };
+const UNREADABLE_BY_CODE: ReadonlyMap<string | undefined, typeof UNREADABLE> = new Map([
+  ['ERR_HTTP_REQUEST_TIMEOUT', { status: 408, message: 'The request did not arrive in time.' }],
+  ['HPE_HEADER_OVERFLOW', { status: 431, message: 'The address and the headers are too large.' }],
+]);
+
+/** Answers what Node could not read as a request, so that no route ever sees it, and closes. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { status: code, message } = UNREADABLE_BY_CODE.get(error.code) ?? UNREADABLE;
+  const body = JSON.stringify({ code, reason: 'BAD_USER_INPUT', message, metadata: {} });
+  socket.end(
+    [
+      `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
+      'Connection: close',
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
 /** Gives every failure the contract's body, and every known path the right answer to a foreign method. */
 export function installErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error: FastifyError, _request: FastifyRequest, reply) => {
@@ -68,13 +104,17 @@ export function installErrors(app: FastifyInstance, logger: Logger): void {
     else if (known.code === 'UNAVAILABLE') logger.warn({ err: known.cause ?? known }, known.message);
     sendError(reply, known ?? new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE));
   });
-  app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, new CarillonError('NOT_FOUND', 'There is nothing at this address.')),
-  );
+  // Before the body is read: whatever it is, it is not wanted.
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw new CarillonError('NOT_FOUND', 'There is nothing at this address.');
+  });
 }
 
 /** Answers 405 with `Allow` on each path that has routes, for every method that it does not have. Call it last. */
 export function refuseOtherMethods(app: FastifyInstance, methodsOf: ReadonlyMap<string, ReadonlySet<string>>): void {
+  // Node hands a CONNECT to nobody, and answers it by closing.
+  const foreign = METHODS.filter((method) => method !== 'CONNECT' && !app.supportedMethods.includes(method));
+  for (const method of foreign) app.addHttpMethod(method);
   for (const [url, methods] of methodsOf) {
     const allow = [...methods].join(', ');
     app.route({

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { badInput, forbidden } from '../../errors.ts';
 import type { Caller } from '../../services/caller.ts';
 import { type Limits, notificationFields } from '../../services/notification-rules.ts';
-import type { Notifications } from '../../services/notifications.ts';
+import { MAX_PAGE_NUMBER, type Notifications } from '../../services/notifications.ts';
 import { errorBody } from './errors.ts';
 import { channels, notificationBody, priorities, toBody, types } from './notification.ts';
 
@@ -20,47 +20,65 @@ const upper = <T extends string>(value: T): Uppercase<T> => value.toUpperCase() 
 const orAbsent = <T extends z.ZodType>(rule: T) =>
   z.preprocess((value) => (value === '' || value === null ? undefined : value), rule.optional());
 
+/** A number of a query; "" is what old callers send for none. */
+function wholeNumber(most: number, fallback: number) {
+  const message = `must be a whole number from 1 to ${most}`;
+  return z.preprocess((text) => {
+    if (text === '') return undefined;
+    return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text;
+  }, z.int(message).min(1, message).max(most, message).default(fallback));
+}
+
+const WORDS: ReadonlyMap<unknown, boolean | undefined> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+  ['', undefined],
+]);
+
+const yesOrNo = z.preprocess(
+  (text) => (WORDS.has(text) ? WORDS.get(text) : text),
+  z.boolean('must be true or false').default(false),
+);
+
 /** The bodies and queries of the legacy routes, out of the rules of the fields. */
 function requests(limits: Limits) {
   const field = notificationFields(limits);
   return {
     send: z
       .object({
-        type: orAbsent(types).meta({ default: 'system' }),
+        type: orAbsent(types.meta({ default: 'system' })),
         title: field.title,
         content: field.content,
-        priority: orAbsent(priorities).meta({ default: 'normal' }),
+        priority: orAbsent(priorities.meta({ default: 'normal' })),
         user_id: orAbsent(field.recipientId),
         tenant_id: orAbsent(z.string()).meta({ description: 'Must be the token’s.' }),
         link: orAbsent(field.link),
         data: field.data.optional(),
-        channel: orAbsent(channels).meta({ default: 'in_app' }),
+        channel: orAbsent(channels.meta({ default: 'in_app' })),
         related_type: orAbsent(field.relatedType),
         related_id: orAbsent(field.relatedId),
       })
       .meta({ id: 'SendRequest' }),
     ids: z.object({ ids: field.ids }),
     list: z.object({
-      page: z.coerce.number().int().min(1).default(1),
-      page_size: z.coerce.number().int().min(1).max(limits.maxPageSize).default(limits.defaultPageSize),
-      only_unread: z
-        .enum(['true', 'false', '1', '0', ''])
-        .default('false')
-        .transform((value) => value === 'true' || value === '1')
-        .meta({ type: 'boolean', default: false }),
+      page: wholeNumber(MAX_PAGE_NUMBER, 1),
+      page_size: wholeNumber(limits.maxPageSize, limits.defaultPageSize),
+      only_unread: yesOrNo,
       type: orAbsent(types),
     }),
   };
 }
 
 const oneId = z.object({ id: z.string() });
-const noBody = z.object({}).loose().nullish();
 const failures = { '4XX': errorBody, '5XX': errorBody };
 
 /** The header, unless it came twice: then nobody knows which one is meant. */
 function idempotencyKey(request: FastifyRequest): string | undefined {
-  const value = request.headers['idempotency-key'];
-  if (Array.isArray(value)) throw badInput('idempotencyKey', 'Idempotency-Key must be given once.');
+  // In `headers` Node joins repetitions with a comma, which a key may hold as well.
+  const [value, second] = request.raw.headersDistinct['idempotency-key'] ?? [];
+  if (second !== undefined) throw badInput('idempotencyKey', 'Idempotency-Key must be given once.');
   return value;
 }
 
@@ -75,6 +93,7 @@ export function notificationRoutes(
     '/notifications',
     {
       schema: {
+        operationId: 'sendNotification',
         summary: 'Send a notification',
         headers: z.object({ 'idempotency-key': field(limits).optional() }),
         body: request.send,
@@ -105,6 +124,7 @@ export function notificationRoutes(
     '/notifications',
     {
       schema: {
+        operationId: 'listNotifications',
         summary: 'List the inbox, newest first',
         querystring: request.list,
         response: {
@@ -132,7 +152,11 @@ export function notificationRoutes(
   app.get(
     '/notifications/unread-count',
     {
-      schema: { summary: 'Count the unread ones', response: { 200: z.object({ count: z.int() }), ...failures } },
+      schema: {
+        operationId: 'countUnread',
+        summary: 'Count the unread ones',
+        response: { 200: z.object({ count: z.int() }), ...failures },
+      },
     },
     async (req) => ({ count: await notifications.unreadCount(callerOf(req)) }),
   );
@@ -141,6 +165,7 @@ export function notificationRoutes(
     '/notifications/read',
     {
       schema: {
+        operationId: 'markManyRead',
         summary: 'Mark many as read',
         body: request.ids,
         response: { 200: z.object({ count: z.int(), success: z.literal(true) }), ...failures },
@@ -154,7 +179,14 @@ export function notificationRoutes(
 
   app.get(
     '/notifications/:id',
-    { schema: { summary: 'Get one', params: oneId, response: { 200: notificationBody, ...failures } } },
+    {
+      schema: {
+        operationId: 'getNotification',
+        summary: 'Get one',
+        params: oneId,
+        response: { 200: notificationBody, ...failures },
+      },
+    },
     async (req) => toBody(await notifications.get(callerOf(req), req.params.id)),
   );
 
@@ -162,9 +194,9 @@ export function notificationRoutes(
     '/notifications/:id/read',
     {
       schema: {
+        operationId: 'markRead',
         summary: 'Mark one as read',
         params: oneId,
-        body: noBody,
         response: { 200: notificationBody, ...failures },
       },
     },
@@ -175,6 +207,7 @@ export function notificationRoutes(
     '/notifications/:id',
     {
       schema: {
+        operationId: 'deleteNotification',
         summary: 'Delete one',
         params: oneId,
         response: { 200: z.object({ success: z.literal(true) }), ...failures },

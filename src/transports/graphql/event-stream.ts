@@ -1,0 +1,61 @@
+import type { ServerResponse } from 'node:http';
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import { withoutHttp } from './errors.ts';
+
+/** Proxies end what stays silent for a minute, some for thirty seconds. */
+const PING_INTERVAL_MS = 12_000;
+
+const COMMENT = ':\n\n';
+
+/**
+ * Writes results as server-sent events, in the distinct connections mode of
+ * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md: `next` for each result, and `complete`.
+ *
+ * Asks for a result only when the one before it has been taken, so a reader that stalls makes the source wait. Resolves
+ * when the response has ended or its socket is gone. `lastWord` is asked for an error once the results have ended.
+ */
+export async function writeEventStream(
+  results: AsyncIterable<ExecutionResult>,
+  response: ServerResponse,
+  lastWord: () => GraphQLError | undefined,
+): Promise<void> {
+  response.writeHead(200, {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-cache',
+    'X-Accel-Buffering': 'no',
+  });
+  // Some browsers tell the page that the stream is open only when something has come.
+  response.write(COMMENT);
+  const pings = setInterval(() => {
+    if (!response.destroyed && !response.writableNeedDrain) response.write(COMMENT);
+  }, PING_INTERVAL_MS);
+  try {
+    for await (const result of results) {
+      if (response.destroyed) return;
+      if (!response.write(eventOf(result))) await drained(response);
+      if (response.destroyed) return;
+    }
+    if (response.destroyed) return;
+    const error = lastWord();
+    if (error) response.write(eventOf({ errors: [error] }));
+    response.end('event: complete\ndata:\n\n');
+  } finally {
+    clearInterval(pings);
+  }
+}
+
+function eventOf({ errors, ...result }: ExecutionResult): string {
+  return `event: next\ndata: ${JSON.stringify(errors ? { errors: errors.map(withoutHttp), ...result } : result)}\n\n`;
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.once('drain', done);
+    response.once('close', done);
+  });
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { loadConfig } from '../../src/config.ts';
+import { RefreshToken } from '../../src/entities/index.ts';
+import { createLogger } from '../../src/logger.ts';
+import { Housekeeping } from '../../src/services/housekeeping.ts';
+import { Sessions } from '../../src/services/sessions.ts';
+import { Tokens } from '../../src/services/tokens.ts';
+import { Users } from '../../src/services/users.ts';
+import { TEST_SECRET } from '../support/app.ts';
+import { withClient } from '../support/postgres.ts';
+import { type Services, newAddress, numbers, openServices, resultOf, sendItem } from './support.ts';
+
+const HOUR_MS = 3_600_000;
+const logger = createLogger({ level: 'silent', format: 'json' });
+
+let services: Services;
+
+beforeAll(async () => {
+  services = await openServices({ idempotencyWindowMs: HOUR_MS });
+});
+afterAll(async () => {
+  await services[Symbol.asyncDispose]();
+});
+
+function createHousekeeping(): Housekeeping {
+  const { database } = services;
+  const config = loadConfig({ JWT_SECRET: TEST_SECRET });
+  const users = new Users(database);
+  const sessions = new Sessions({ config, database, users, tokens: new Tokens(config, logger) });
+  return new Housekeeping({ database, sessions, idempotencyWindowMs: HOUR_MS, logger });
+}
+
+const count = (table: string): Promise<number> =>
+  withClient(services.url, async (client) => {
+    const { rows } = await client.query<{ count: number }>(`select count(*)::int as count from ${table}`);
+    return rows[0]?.count ?? 0;
+  });
+
+test('forgets keys whose window has passed, however many, and keeps the others and all notifications', async () => {
+  await using housekeeping = createHousekeeping();
+  const address = newAddress();
+  const items = numbers(1, 2600).map((nth) => sendItem(address, { idempotencyKey: `${nth}` }));
+  await services.store(items);
+  await withClient(services.url, (client) =>
+    client.query("update idempotency_key set created_at = now() - interval '61 minutes' where key::int > 10"),
+  );
+  await housekeeping.run();
+  expect(await count('idempotency_key')).toBe(10);
+  expect(await count('notification')).toBe(2600);
+  const [kept, forgotten] = await services.write([
+    sendItem(address, { idempotencyKey: '10' }),
+    sendItem(address, { idempotencyKey: '11' }),
+  ]);
+  expect(resultOf(kept).notification.id).toBe(items[9]!.id);
+  expect(resultOf(forgotten).event).toMatchObject({ version: 2601 });
+});
+
+test('forgets refresh tokens that have expired', async () => {
+  await using housekeeping = createHousekeeping();
+  const em = services.database.em.fork();
+  for (const seconds of [-1, 60]) {
+    const expiresAt = new Date(Date.now() + seconds * 1000);
+    const token = {
+      hash: `${seconds}`,
+      familyId: randomUUID(),
+      tenantId: 'acme',
+      userId: 'u',
+      usedAt: null,
+      expiresAt,
+    };
+    await em.insert(RefreshToken, token);
+  }
+  await housekeeping.run();
+  expect((await em.find(RefreshToken, {})).map(({ hash }) => hash)).toEqual(['60']);
+});
+
+test('two rounds at once do not hinder each other', async () => {
+  await using one = createHousekeeping();
+  await using other = createHousekeeping();
+  await services.store(numbers(1, 1500).map((nth) => sendItem(newAddress(), { idempotencyKey: `both ${nth}` })));
+  await withClient(services.url, (client) =>
+    client.query("update idempotency_key set created_at = now() - interval '2 hours'"),
+  );
+  await Promise.all([one.run(), other.run()]);
+  await one.run();
+  expect(await count('idempotency_key')).toBe(0);
+});

@@ -1,0 +1,100 @@
+import { createLogger } from '../../src/logger.ts';
+import type { Topics } from '../../src/pubsub/topics.ts';
+import type { InboxAddress } from '../../src/services/caller.ts';
+import { Hub, type ListenOptions } from '../../src/services/hub.ts';
+import type { InboxEvent } from '../../src/services/inbox-event.ts';
+import type { InboxListener } from '../../src/services/inbox-listener.ts';
+import { InboxLog, type Replay } from '../../src/services/inbox-log.ts';
+
+/** A log whose reads of changes a test can hold up and break. */
+export class ControlledLog extends InboxLog {
+  /** How many of the next reads fail. */
+  failures = 0;
+  reads = 0;
+  #gate: PromiseWithResolvers<void> | undefined;
+  #reading = Promise.withResolvers<void>();
+
+  /** Holds answers back until `release`; resolves when the first one is there. */
+  hold(): Promise<void> {
+    this.#gate = Promise.withResolvers<void>();
+    this.#reading = Promise.withResolvers<void>();
+    return this.#reading.promise;
+  }
+
+  release(): void {
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  override async changesSince(
+    address: InboxAddress,
+    after: number,
+    limit: number,
+    additionsOnly = false,
+  ): Promise<Replay> {
+    this.reads += 1;
+    if (this.failures > 0) {
+      this.failures -= 1;
+      throw Object.assign(new Error('Connection terminated unexpectedly'), { code: '57P01' });
+    }
+    const replay = await super.changesSince(address, after, limit, additionsOnly);
+    this.#reading.resolve();
+    await this.#gate?.promise;
+    return replay;
+  }
+}
+
+const HOUR_MS = 3_600_000;
+
+/** A hub that compares with the log only when it is told to. */
+export const createHub = (topics: Topics, log: InboxLog, maxWaitingEvents = 100_000): Hub =>
+  new Hub({
+    topics,
+    log,
+    logger: createLogger({ level: 'silent', format: 'json' }),
+    maxWaitingEvents,
+    sweepIntervalMs: HOUR_MS,
+  });
+
+/** A listener that is read all the time. */
+export class Reader implements AsyncDisposable {
+  readonly events: InboxEvent[] = [];
+  readonly listener: InboxListener;
+  /** Resolves when the listener has ended; rejects with its error. */
+  readonly done: Promise<void>;
+  #arrived = Promise.withResolvers<void>();
+
+  private constructor(listener: InboxListener) {
+    this.listener = listener;
+    this.done = this.#read();
+    this.done.catch(() => {});
+  }
+
+  static async open(hub: Hub, address: InboxAddress, options: ListenOptions = {}): Promise<Reader> {
+    return new Reader(await hub.listen(address, options));
+  }
+
+  get versions(): number[] {
+    return this.events.map(({ version }) => version);
+  }
+
+  /** Resolves when a version has been told; rejects when the listener ends before. */
+  async reached(version: number): Promise<void> {
+    while ((this.events.at(-1)?.version ?? 0) < version) {
+      const ended = await Promise.race([this.#arrived.promise, this.done.then(() => true)]);
+      if (ended === true) throw new Error(`ended before version ${version}`);
+    }
+  }
+
+  async #read(): Promise<void> {
+    for await (const event of this.listener) {
+      this.events.push(event);
+      this.#arrived.resolve();
+      this.#arrived = Promise.withResolvers<void>();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.listener.return();
+  }
+}

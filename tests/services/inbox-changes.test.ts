@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { v7 as uuidv7 } from 'uuid';
+import type { ChangeResult } from '../../src/services/inbox-changes.ts';
+import { type Services, createRandom, newAddress, numbers, openServices, sendItems } from './support.ts';
+
+let services: Services;
+
+beforeAll(async () => {
+  services = await openServices();
+});
+afterAll(async () => {
+  await services[Symbol.asyncDispose]();
+});
+
+async function filledInbox(count: number) {
+  const address = newAddress();
+  const items = sendItems(address, count);
+  await services.store(items);
+  return { address, ids: items.map(({ id }) => id) };
+}
+
+const idsOf = ({ event }: ChangeResult): readonly string[] => (event && event.kind !== 'added' ? event.ids : []);
+const versionsOf = (results: ChangeResult[]): number[] =>
+  results.flatMap(({ event }) => (event ? [event.version] : [])).toSorted((a, b) => a - b);
+
+describe('marking as read', () => {
+  test('is one change with one version, however many ids, in the order of the inbox', async () => {
+    const { address, ids } = await filledInbox(5);
+    const result = await services.changes.markRead(address, ids.toReversed());
+    expect(result.unreadCount).toBe(0);
+    expect(result.event).toMatchObject({
+      kind: 'read',
+      ids,
+      version: 6,
+      previousVersion: 5,
+      unreadCount: 0,
+      totalCount: 5,
+    });
+    const read = await services.log.find(address, ids[0]!);
+    expect(read).toMatchObject({ status: 'READ', readAt: expect.any(Date) });
+  });
+
+  test('of what is read already, of unknown ids and in an inbox that does not exist changes nothing', async () => {
+    const { address, ids } = await filledInbox(2);
+    await services.changes.markRead(address, [ids[0]!]);
+    const again = await services.changes.markRead(address, [ids[0]!, uuidv7()]);
+    expect(again).toEqual({ event: undefined, unreadCount: 1 });
+    expect(await services.changes.markRead(newAddress(), ids)).toEqual({ event: undefined, unreadCount: 0 });
+    expect(await services.log.head(address)).toMatchObject({ version: 3, unreadCount: 1 });
+  });
+
+  test('never reaches another user’s or another tenant’s notification of the same id', async () => {
+    const { address, ids } = await filledInbox(1);
+    const neighbour = await filledInbox(1);
+    const foreign = { tenantId: 'other', userId: address.userId };
+    await services.store(sendItems(foreign, 1));
+    for (const stranger of [neighbour.address, foreign]) {
+      expect((await services.changes.markRead(stranger, ids)).event).toBeUndefined();
+      expect((await services.changes.delete(stranger, ids)).event).toBeUndefined();
+    }
+    expect(await services.log.head(address)).toMatchObject({ version: 1, totalCount: 1, unreadCount: 1 });
+  });
+
+  test('the same ids by ten callers at once counts each id once', async () => {
+    const { address, ids } = await filledInbox(50);
+    const results = await Promise.all(numbers(1, 10).map(() => services.changes.markRead(address, ids)));
+    expect(results.flatMap(idsOf).toSorted()).toEqual(ids.toSorted());
+    expect(results.every(({ unreadCount }) => unreadCount === 0)).toBe(true);
+    expect(await services.log.head(address)).toMatchObject({ version: 51, totalCount: 50, unreadCount: 0 });
+  });
+
+  test('overlapping ids by ten callers at once counts each id once, with consecutive versions', async () => {
+    const { address, ids } = await filledInbox(60);
+    const random = createRandom(3);
+    const lists = numbers(1, 10).map(() => random.some(ids, 40));
+    const results = await Promise.all(lists.map((list) => services.changes.markRead(address, list)));
+    const read = results.flatMap(idsOf);
+    expect(read.toSorted()).toEqual([...new Set(lists.flat())].toSorted());
+    const changes = results.filter(({ event }) => event).length;
+    expect(versionsOf(results)).toEqual(numbers(61, 60 + changes));
+    expect(await services.log.head(address)).toMatchObject({ version: 60 + changes, unreadCount: 60 - read.length });
+  });
+});
+
+describe('deleting', () => {
+  test('takes the unread ones off both counters, and the read ones off the total', async () => {
+    const { address, ids } = await filledInbox(4);
+    await services.changes.markRead(address, ids.slice(0, 1));
+    const { event } = await services.changes.delete(address, ids.slice(0, 3));
+    expect(event).toMatchObject({ kind: 'deleted', ids: ids.slice(0, 3), version: 6, totalCount: 1, unreadCount: 1 });
+    expect(await services.log.find(address, ids[0]!)).toBeUndefined();
+  });
+
+  test('the same ids by ten callers at once counts each id once', async () => {
+    const { address, ids } = await filledInbox(30);
+    const results = await Promise.all(numbers(1, 10).map(() => services.changes.delete(address, ids)));
+    expect(results.flatMap(idsOf).toSorted()).toEqual(ids.toSorted());
+    expect(await services.log.head(address)).toMatchObject({ version: 31, totalCount: 0, unreadCount: 0 });
+  });
+});
+
+test('sends, reads and deletions that race leave exact counters and consecutive versions', async () => {
+  const { address, ids } = await filledInbox(120);
+  const random = createRandom(4);
+  const changes = numbers(1, 60).map(() => {
+    const some = random.some(ids, 12);
+    return random.chance(0.5) ? services.changes.markRead(address, some) : services.changes.delete(address, some);
+  });
+  const sends = numbers(1, 20).map(() => services.store(sendItems(address, 3)));
+  const results = await Promise.all(changes);
+  const added = (await Promise.all(sends)).flat();
+  const versions = [...versionsOf(results), ...added.map(({ version }) => version)].toSorted((a, b) => a - b);
+  expect(versions).toEqual(numbers(121, 120 + versions.length));
+  const deleted = results.filter(({ event }) => event?.kind === 'deleted').flatMap(idsOf);
+  expect(new Set(deleted).size).toBe(deleted.length);
+  const { head, notifications } = await services.log.page(address, { filter: {}, order: 'oldest', limit: 1000 });
+  expect(head).toMatchObject({
+    version: versions.at(-1),
+    totalCount: 180 - deleted.length,
+    unreadCount: notifications.filter(({ readAt }) => readAt === null).length,
+  });
+  expect(notifications).toHaveLength(180 - deleted.length);
+});
