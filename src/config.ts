@@ -43,7 +43,8 @@ function parseUrl(text: string, protocols: readonly string[]): string {
 
 function parseOrigin(text: string): string {
   const origin = URL.canParse(text) ? new URL(text).origin : 'null';
-  if (origin === 'null' || origin !== text) {
+  // A URL may hold a *; an origin that a browser sends never does.
+  if (origin === 'null' || origin !== text || text.includes('*')) {
     throw new Fault(`"${text}" is not an exact origin such as https://app.example.com (no path, no wildcard)`);
   }
   return text;

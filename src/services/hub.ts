@@ -86,10 +86,8 @@ export class Hub implements AsyncDisposable {
   async #versionOf(feed: InboxFeed, cursor: Cursor): Promise<number> {
     const { epoch, version } = feed.head;
     // The feed may not have heard yet of what made this cursor: the log decides.
-    if (cursor.epoch !== epoch || cursor.version > version) {
-      await feed.reach(await this.#options.log.head(feed.address));
-    }
-    return versionIn(feed.head, cursor, 'after');
+    const known = cursor.epoch === epoch && cursor.version <= version;
+    return versionIn(known ? feed.head : await this.#options.log.head(feed.address), cursor, 'after');
   }
 
   /**

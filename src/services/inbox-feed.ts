@@ -44,6 +44,8 @@ export class InboxFeed {
   /** A doorbell was let go because too many were early: the log has it. */
   #letGo = false;
   #head: InboxHead = { epoch: NO_EPOCH, version: 0, totalCount: 0, unreadCount: 0 };
+  /** Some listener knows of additions up to this version. */
+  #known = 0;
   #holders = 0;
   #opening: Promise<void> | undefined;
   #unsubscribe: Unsubscribe | undefined;
@@ -92,7 +94,9 @@ export class InboxFeed {
     this.#drainEarly();
   }
 
-  attach(listener: FeedListener): void {
+  /** `position` is how far the listener has read the log by itself, which may be further than this feed has heard. */
+  attach(listener: FeedListener, position: number): void {
+    this.#known = Math.max(this.#known, position);
     if (this.#closed) listener.fail(new Error('the hub is closed'));
     else this.#listeners.add(listener);
   }
@@ -197,10 +201,12 @@ export class InboxFeed {
 
   async #tellFromLog(): Promise<void> {
     for (;;) {
-      const replay = await this.#options.log.changesSince(this.address, this.#head.version, CATCH_UP_PAGE);
+      const { version } = this.#head;
+      const known = Math.max(version, this.#known);
+      const replay = await this.#options.log.changesSince(this.address, version, CATCH_UP_PAGE, false, known);
       if (this.#closed) return;
-      const known = this.#head.epoch;
-      if (known !== NO_EPOCH && replay.head.epoch !== known) {
+      const { epoch } = this.#head;
+      if (epoch !== NO_EPOCH && replay.head.epoch !== epoch) {
         // The inbox was lost and began anew, or vanished: positions held by listeners mean nothing any more.
         this.#head = replay.head;
         for (const listener of [...this.#listeners]) listener.fail(new Error('the inbox began anew'));

@@ -31,7 +31,7 @@ const BACKFILL_PAGE = 100;
  * A reader whose queue is full is too slow when it takes nothing for two of these. Two, because after a busy moment of
  * this very process the first is over before the reader's answers have been looked at.
  */
-const STALL_CHECK_MS = 500;
+const STALL_CHECK_MS = 200;
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -133,12 +133,8 @@ export class InboxListener implements AsyncIterableIterator<InboxEvent>, FeedLis
     const { head, events, complete } = replay;
     this.#page = events;
     this.#position = complete ? Math.max(head.version, this.#position) : (events.at(-1)?.version ?? this.#position);
-    if (!complete) return;
-    const { feed } = this.#options;
-    // A feed behind its listener would not tell of the deletion of what only the listener knows of.
-    if (this.#position > feed.head.version) await feed.reach(head);
     // Beyond this point the feed will tell us; what it repeats is dropped by version.
-    if (!this.#ended && this.#position >= feed.head.version) this.#goLive();
+    if (complete && this.#position >= this.#options.feed.head.version) this.#goLive();
   }
 
   /** Leaves what does not fit to the log, and keeps an eye on the reader until it has caught up. */
@@ -160,7 +156,7 @@ export class InboxListener implements AsyncIterableIterator<InboxEvent>, FeedLis
     this.#live = true;
     clearInterval(this.#stallCheck);
     this.#stallCheck = undefined;
-    this.#options.feed.attach(this);
+    this.#options.feed.attach(this, this.#position);
   }
 
   #end(how: Error | true): void {

@@ -161,9 +161,16 @@ export class InboxLog {
   /**
    * What changed after a version, in order of version, at most about `limit` events: additions that still stand, with
    * their present state; then reads and deletions of what was there. What came and went meanwhile is left out, and
-   * counts are those of the head. With `additionsOnly`, only additions.
+   * counts are those of the head. With `additionsOnly`, only additions. Whoever knows of additions up to `knownUpTo` is
+   * told when they were deleted.
    */
-  async changesSince(address: InboxAddress, after: number, limit: number, additionsOnly = false): Promise<Replay> {
+  async changesSince(
+    address: InboxAddress,
+    after: number,
+    limit: number,
+    additionsOnly = false,
+    knownUpTo = after,
+  ): Promise<Replay> {
     const { tenantId, userId } = address;
     const others = additionsOnly ? sql`false` : sql`true`;
     // A group of rows that changed together is one event, so it is never cut: "with ties".
@@ -180,7 +187,8 @@ export class InboxLog {
         union all
         (select t.version, 'deleted', t.notification_id, t.seq, null, null, null, null, null, null, null, null, null,
             null, null, null, null from tombstone t
-          where t.inbox_id = (select id from box) and t.version > ${after}::bigint and t.seq <= ${after}::bigint and ${others}
+          where t.inbox_id = (select id from box) and t.version > ${after}::bigint and t.seq <= ${knownUpTo}::bigint
+            and ${others}
           order by t.version fetch first ${sql.lit(limit)} rows with ties)
       )
       select box.epoch, box.version, box.total, box.unread, changes.*

@@ -1,11 +1,11 @@
 import { type KeyObject, createPublicKey, createSecretKey, randomUUID } from 'node:crypto';
 import jwt, { type Algorithm, type JwtHeader } from 'jsonwebtoken';
-import { JwksClient } from 'jwks-rsa';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { CarillonError, unauthenticated } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Caller } from './caller.ts';
+import { Jwks } from './jwks.ts';
 import { idRule } from './notification-rules.ts';
 
 export type TokenConfig = Pick<
@@ -24,8 +24,6 @@ const answersFor = (key: KeyObject, algorithm: string): algorithm is Algorithm =
 
 /** Longer ones are no tokens, and are not even parsed. */
 const MAX_TOKEN_CHARACTERS = 8192;
-
-const JWKS_TIMEOUT_MS = 3000;
 
 /** What every refused token is told: which check failed is nobody's business but the log's. */
 const REFUSED = 'The token is not valid.';
@@ -54,7 +52,7 @@ export class Tokens {
   readonly #logger: Logger;
   readonly #secret: KeyObject | undefined;
   readonly #publicKey: KeyObject | undefined;
-  readonly #jwks: JwksClient | undefined;
+  readonly #jwks: Jwks | undefined;
 
   constructor(config: TokenConfig, logger: Logger) {
     this.#config = config;
@@ -62,10 +60,7 @@ export class Tokens {
     // A string would be tried as a public key first, at twice the cost of everything else.
     this.#secret = config.jwtSecret === undefined ? undefined : createSecretKey(Buffer.from(config.jwtSecret));
     this.#publicKey = config.jwtPublicKey === undefined ? undefined : createPublicKey(config.jwtPublicKey);
-    this.#jwks =
-      config.jwtJwksUrl === undefined
-        ? undefined
-        : new JwksClient({ jwksUri: config.jwtJwksUrl, timeout: JWKS_TIMEOUT_MS, rateLimit: true, cache: true });
+    this.#jwks = config.jwtJwksUrl === undefined ? undefined : new Jwks(config.jwtJwksUrl);
   }
 
   /** Whether this server can sign: else login is switched off. */
@@ -132,13 +127,11 @@ export class Tokens {
     });
   }
 
-  async #jwksKey(header: JwtHeader): Promise<KeyObject | undefined> {
-    if (!this.#jwks || !/^(RS|ES)256$/.test(header.alg)) return undefined;
+  async #jwksKey({ alg, kid }: JwtHeader): Promise<KeyObject | undefined> {
+    if (!this.#jwks || (alg !== 'RS256' && alg !== 'ES256')) return undefined;
     try {
-      const key = await this.#jwks.getSigningKey(header.kid);
-      return createPublicKey(key.getPublicKey());
+      return await this.#jwks.find(kid, alg === 'RS256' ? 'rsa' : 'ec');
     } catch (error) {
-      if (/SigningKeyNotFound|JwksRateLimit/.test((error as Error).name)) return undefined;
       this.#logger.warn({ err: error }, 'the JWKS address does not answer');
       throw new CarillonError('UNAVAILABLE', 'Tokens cannot be checked right now.', {
         retryAfterSeconds: 2,

@@ -84,7 +84,7 @@ test('a request under way is answered before the exit', async () => {
   const answer = fetch(`${url}/api/v1/notifications`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: body(),
+    body: ReadableStream.from(body()),
     duplex: 'half',
   });
   // A second connection that has been answered shows that the first one has been accepted.

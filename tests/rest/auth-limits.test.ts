@@ -69,10 +69,10 @@ test('successes at the same moment are not limited, and forgive earlier failures
 test('a failure of the database is not counted against a name', async () => {
   await addUser(app, 'erin');
   const { users } = app.app.context;
-  const { byName } = users;
-  users.byName = () => Promise.reject(Object.assign(new Error('gone'), { code: '57P01' }));
+  const gone = Object.assign(new Error('gone'), { code: '57P01' });
+  const byName = jest.spyOn(users, 'byName').mockRejectedValue(gone);
   const during = await statuses(Array.from({ length: 3 }, () => login(app, 'erin', password)));
-  users.byName = byName;
+  byName.mockRestore();
   expect(during).toEqual(Array(3).fill(503));
   expect((await login(app, 'erin', password)).status).toBe(200);
 });

@@ -2,7 +2,7 @@ import { type KeyObject, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { createLogger } from '../../src/logger.ts';
 import { Tokens } from '../../src/services/tokens.ts';
@@ -72,7 +72,16 @@ let jwks: JwksServer;
 beforeEach(async () => {
   jwks = await startJwks([jwk(one.publicKey, 'one'), jwk(two.publicKey, 'two'), jwk(ec.publicKey, 'ec')]);
 });
-afterEach(async () => jwks[Symbol.asyncDispose]());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await jwks[Symbol.asyncDispose]();
+});
+
+/** Moves this process's clock. */
+const later = (minutes: number) => {
+  const now = Date.now();
+  jest.spyOn(Date, 'now').mockReturnValue(now + minutes * 60_000);
+};
 
 describe('with keys from a JWKS address', () => {
   test('a token is checked with the key that its kid names', async () => {
@@ -105,6 +114,19 @@ describe('with keys from a JWKS address', () => {
     await expect(tokensFor(jwks.url).verify(sign(one.privateKey, 'one'))).rejects.toMatchObject(REFUSED);
   });
 
+  test('a key that is broken, or of another algorithm, does not spoil the others', async () => {
+    const others = [
+      { kty: 'RSA', kid: 'one', n: 1 },
+      { kty: 'oct', k: 'AAAA' },
+      {},
+      jwk(two.publicKey, 'two', { alg: 'RS512' }),
+    ];
+    jwks.answer = [...others, jwk(one.publicKey, 'one', { alg: 'RS256' })];
+    const tokens = tokensFor(jwks.url);
+    expect((await tokens.verify(sign(one.privateKey, 'one'))).userId).toBe('u');
+    await expect(tokens.verify(sign(two.privateKey, 'two'))).rejects.toMatchObject(REFUSED);
+  });
+
   test('keys are fetched once, however many tokens come at the same time', async () => {
     const tokens = tokensFor(jwks.url);
     const token = sign(one.privateKey, 'one');
@@ -122,13 +144,14 @@ describe('with keys from a JWKS address', () => {
     expect((await tokens.verify(sign(two.privateKey, 'two'))).userId).toBe('u');
   });
 
-  test('unknown kids are looked up ten times a minute at most, and known keys go on working', async () => {
+  test('unknown kids are looked up ten times a minute at most, without anybody waiting, and known keys go on working', async () => {
     const tokens = tokensFor(jwks.url);
     await tokens.verify(sign(one.privateKey, 'one'));
     const unknown = Array.from({ length: 40 }, (_, nth) => sign(stranger.privateKey, `unknown-${nth}`));
     for (const outcome of await Promise.allSettled(unknown.map((token) => tokens.verify(token)))) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: REFUSED });
     }
+    for (const token of unknown) await expect(tokens.verify(token)).rejects.toMatchObject(REFUSED);
     expect(jwks.requests).toBeLessThanOrEqual(10);
     expect((await tokens.verify(sign(one.privateKey, 'one'))).userId).toBe('u');
   });
@@ -159,7 +182,31 @@ describe('when the JWKS address', () => {
     expect((await tokens.verify(known)).userId).toBe('u');
     expect((await tokens.verify(tokens.sign({ tenantId: 't', userId: 'v', roles: [] }))).userId).toBe('v');
     expect((await tokens.verify(jwt.sign(claims, ec.privateKey, { algorithm: 'ES256' }))).userId).toBe('u');
-    await expect(tokens.verify(sign(two.privateKey, 'two'))).rejects.toMatchObject(UNAVAILABLE);
+    await expect(tokens.verify(sign(stranger.privateKey, 'three'))).rejects.toMatchObject(UNAVAILABLE);
+  });
+});
+
+describe('a key that was once fetched', () => {
+  test('and is withdrawn stops working within ten minutes', async () => {
+    const tokens = tokensFor(jwks.url);
+    await tokens.verify(sign(one.privateKey, 'one'));
+    jwks.answer = [jwk(two.publicKey, 'two')];
+    later(10);
+    await expect(tokens.verify(sign(one.privateKey, 'one'))).rejects.toMatchObject(REFUSED);
+  });
+
+  test('goes on working for an hour while the address does not answer', async () => {
+    const tokens = tokensFor(jwks.url);
+    const token = jwt.sign({ ...claims, exp: claims.exp + 86_400 }, one.privateKey, {
+      algorithm: 'RS256',
+      keyid: 'one',
+    });
+    await tokens.verify(token);
+    jwks.answer = 503;
+    later(59);
+    expect((await tokens.verify(token)).userId).toBe('u');
+    later(2);
+    await expect(tokens.verify(token)).rejects.toMatchObject(UNAVAILABLE);
   });
 });
 

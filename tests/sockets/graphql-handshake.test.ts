@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type TestApp, person, signToken, startApp } from '../support/app.ts';
+import { eventually } from '../support/eventually.ts';
 import { SocketClient, refusalOf } from '../support/socket-client.ts';
 import { connectGraphQL, openGraphQL } from './connect.ts';
 
@@ -56,6 +57,7 @@ describe('connection_init', () => {
   });
 
   test('beyond the connections of one user closes with 1013, until another one has ended', async () => {
+    await eventually(() => app.app.doors.connections.size === 0);
     const ada = person();
     await using _first = await connectGraphQL(app, ada);
     const second = await connectGraphQL(app, ada);
@@ -64,6 +66,7 @@ describe('connection_init', () => {
     expect(await third.closed).toMatchObject({ code: 1013, reason: expect.stringContaining('2 connections') });
     await using _other = await connectGraphQL(app, person());
     await second[Symbol.asyncDispose]();
+    await eventually(() => app.app.doors.connections.size === 2);
     await using _fourth = await connectGraphQL(app, ada);
   });
 });

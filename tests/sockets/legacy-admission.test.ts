@@ -65,6 +65,7 @@ describe('the origin', () => {
 
 describe('connections of one user', () => {
   test('beyond the limit are refused with 429 before the upgrade, until one has ended', async () => {
+    await eventually(() => app.app.doors.connections.size === 0);
     const ada = person();
     await using _first = await connectLegacy(app, ada);
     const second = await connectLegacy(app, ada);
@@ -72,6 +73,7 @@ describe('connections of one user', () => {
     expect([refused.status, refused.body['reason']]).toEqual([429, 'RATE_LIMITED']);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     await second[Symbol.asyncDispose]();
+    await eventually(() => app.app.doors.connections.size === 1);
     await using third = await connectLegacy(app, ada);
     expect(third.welcome['type']).toBe('welcome');
   });
@@ -86,6 +88,7 @@ describe('connections of one user', () => {
 
   test('that break off take no place', async () => {
     const ada = person();
+    await eventually(() => app.app.doors.connections.size === 0);
     for (let round = 0; round < 10; round++) {
       const socket = await openRaw(app.legacySocketUrl(), ada);
       expect(app.app.doors.connections.size).toBe(1);

@@ -110,7 +110,7 @@ export class GraphQLSocketDoor implements Disposable {
     const operations = new SocketOperations((text) =>
       handle(text).catch((error: unknown) => {
         // graphql-ws throws at messages that only servers send.
-        if (error instanceof Error && /^Unexpected message/.test(error.message)) {
+        if (error instanceof Error && error.message.startsWith('Unexpected message')) {
           socket.close(CloseCode.BadRequest, 'Invalid message received');
           return;
         }
