@@ -119,12 +119,17 @@ describe('origins', () => {
     expect(allowedOrigins).toEqual(['https://a.example', 'http://localhost:3000']);
   });
 
-  test.each(['*', 'https://*.example', 'a.example', 'https://a.example/', 'https://A.example', 'null', 'https://a.example,'])(
-    '%s is refused',
-    (text) => {
-      expect(faultsOf({ ALLOWED_ORIGINS: text })).toEqual([expect.stringMatching(/^ALLOWED_ORIGINS ".*" is not/)]);
-    },
-  );
+  test.each([
+    '*',
+    'https://*.example',
+    'a.example',
+    'https://a.example/',
+    'https://A.example',
+    'null',
+    'https://a.example,',
+  ])('%s is refused', (text) => {
+    expect(faultsOf({ ALLOWED_ORIGINS: text })).toEqual([expect.stringMatching(/^ALLOWED_ORIGINS ".*" is not/)]);
+  });
 });
 
 describe('keys', () => {
@@ -135,7 +140,9 @@ describe('keys', () => {
   });
 
   test('a secret under 32 bytes is refused, and counted in bytes', () => {
-    expect(faultsOf({ JWT_SECRET: 'x'.repeat(31) })).toEqual([expect.stringMatching(/^JWT_SECRET must be at least 32/)]);
+    expect(faultsOf({ JWT_SECRET: 'x'.repeat(31) })).toEqual([
+      expect.stringMatching(/^JWT_SECRET must be at least 32/),
+    ]);
     expect(loadConfig({ JWT_SECRET: 'ü'.repeat(16) }).jwtSecret).toBe('ü'.repeat(16));
   });
 

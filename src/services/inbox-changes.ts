@@ -24,6 +24,9 @@ interface ChangedRow {
 /**
  * Changes of notifications that are already in an inbox. Each is one statement: it locks the inbox row, changes what
  * still needs changing, and moves the version and the counters; all or nothing.
+ *
+ * The new counters come of the locked row, `box`, and never of the row as the statement's snapshot has it: PostgreSQL
+ * checks constraints on a first try with that one, before it finds that the row has changed meanwhile.
  */
 export class InboxChanges {
   readonly #database: Database;
@@ -50,8 +53,8 @@ export class InboxChanges {
       ), amount as (
         select count(*)::int as n, array_agg(id order by seq) as ids from changed
       ), moved as (
-        update inbox i set version = i.version + 1, unread = i.unread - amount.n
-        from amount where i.id = (select id from box) and amount.n > 0
+        update inbox i set version = box.version + 1, total = box.total, unread = box.unread - amount.n
+        from box, amount where i.id = box.id and amount.n > 0
         returning i.version, i.total, i.unread
       )
       select box.epoch, coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
@@ -80,8 +83,8 @@ export class InboxChanges {
         from changed
       ), moved as (
         update inbox i
-        set version = i.version + 1, total = i.total - amount.n, unread = i.unread - amount.unread
-        from amount where i.id = (select id from box) and amount.n > 0
+        set version = box.version + 1, total = box.total - amount.n, unread = box.unread - amount.unread
+        from box, amount where i.id = box.id and amount.n > 0
         returning i.version, i.total, i.unread
       )
       select box.epoch, coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,

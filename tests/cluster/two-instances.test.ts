@@ -71,7 +71,8 @@ test('one send through each of GraphQL and REST arrives exactly once on six devi
   const own = new Map<Person, string>();
   for (const who of [neighbour, foreigner, sender]) own.set(who, (await sendByGraphQL(other, who, who.id)).id);
   const lasts = [...own.values()];
-  for (const [index, { added }] of strangers.entries()) expect(await added.count(1)).toEqual([lasts[Math.floor(index / 6)]]);
+  for (const [index, { added }] of strangers.entries())
+    expect(await added.count(1)).toEqual([lasts[Math.floor(index / 6)]]);
 });
 
 test('a person of the same id in another tenant hears nothing', async () => {
@@ -110,7 +111,9 @@ test('200 concurrent sends through both instances arrive in one order, exactly o
   const devices = [...(await sixDevices(stack, owner, begin.cursor)), stack.use(await legacyDevice(other, owner))];
   await Promise.all(
     Array.from({ length: 200 }, (_, nth) =>
-      nth % 3 ? sendByGraphQL(nth % 2 ? one : other, owner, owner.id) : sendByRest(nth % 2 ? one : other, owner, owner.id),
+      nth % 3
+        ? sendByGraphQL(nth % 2 ? one : other, owner, owner.id)
+        : sendByRest(nth % 2 ? one : other, owner, owner.id),
     ),
   );
   const order: string[] = [];

@@ -113,7 +113,12 @@ describe('a signal', () => {
     const socket = await SocketClient.connect(`${url.replace('http', 'ws')}/api/v1/notifications/ws?token=${token}`);
     await socket.next();
     const answers = Promise.all(
-      Array.from({ length: 100 }, () => send(url, token).then(({ status }) => status, () => 'not accepted' as const)),
+      Array.from({ length: 100 }, () =>
+        send(url, token).then(
+          ({ status }) => status,
+          () => 'not accepted' as const,
+        ),
+      ),
     );
     await socket.next();
     process.kill(-server.child.pid!, 'SIGINT');

@@ -20,7 +20,7 @@ async function useEverything(env: Record<string, string>): Promise<void> {
   for (const { added } of devices) await added.count(1);
   expect(app.app.context.hub.feedCount).toBe(1);
   await Promise.all(devices.slice(1).map((device) => device[Symbol.asyncDispose]()));
-  await devices[0]![Symbol.asyncDispose]();
+  await devices[0][Symbol.asyncDispose]();
   await eventually(() => app.app.context.hub.feedCount === 0 && app.app.doors.connections.size === 0);
 }
 

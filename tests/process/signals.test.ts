@@ -1,5 +1,6 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TEST_SECRET, person } from '../support/app.ts';
@@ -26,8 +27,7 @@ afterEach(async () => {
 const start = (env: Record<string, string> = {}): ServerProcess =>
   running.use(startServer({ DATABASE_URL: database.url, JWT_SECRET: TEST_SECRET, ...env }));
 
-const legacyUrl = (url: string, token: string) =>
-  `${url.replace('http', 'ws')}/api/v1/notifications/ws?token=${token}`;
+const legacyUrl = (url: string, token: string) => `${url.replace('http', 'ws')}/api/v1/notifications/ws?token=${token}`;
 
 async function openSockets(url: string): Promise<SocketClient[]> {
   const { token } = person();
@@ -75,25 +75,21 @@ test('a request under way is answered before the exit', async () => {
   const server = start();
   const url = await server.ready;
   const { token } = person();
-  const chunks = Promise.withResolvers<void>();
-  async function* body() {
-    yield Buffer.from('{"type":"task","title":"Title",');
-    await chunks.promise;
-    yield Buffer.from('"content":"Content"}');
-  }
-  const answer = fetch(`${url}/api/v1/notifications`, {
+  const request = httpRequest(`${url}/api/v1/notifications`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: ReadableStream.from(body()),
-    duplex: 'half',
   });
+  const answer = once(request, 'response') as Promise<[IncomingMessage]>;
+  request.write('{"type":"task","title":"Title",');
   // A second connection that has been answered shows that the first one has been accepted.
   await fetch(`${url}/health`);
   await openSockets(url);
   server.child.kill('SIGTERM');
   await server.line('draining');
-  chunks.resolve();
-  expect((await answer).status).toBe(200);
+  request.end('"content":"Content"}');
+  const [response] = await answer;
+  response.resume();
+  expect(response.statusCode).toBe(200);
   expect(await server.exited).toEqual({ code: 0, signal: null });
 });
 
@@ -138,7 +134,7 @@ describe('what cannot work', () => {
     });
     expect(await server.exited).toEqual({ code: 1, signal: null });
     const lines = server.output().trim().split('\n');
-    expect(lines.map((line) => line.split(' ')[0]).toSorted()).toEqual([
+    expect(lines.map((line) => line.split(' ')[0] as string).toSorted()).toEqual([
       'JWT_SECRET',
       'LOG_LEVEL',
       'PORT',
@@ -175,6 +171,9 @@ test('with LOG_FORMAT=json every line of a whole life is JSON', async () => {
   await openSockets(await server.ready);
   server.child.kill('SIGTERM');
   await server.exited;
-  const messages = server.output().split('\n').map((line) => JSON.parse(line).msg as string);
+  const messages = server
+    .output()
+    .split('\n')
+    .map((line) => JSON.parse(line).msg as string);
   expect(messages.at(-1)).toBe('stopped');
 });

@@ -75,7 +75,7 @@ test.each<[string, string, unknown]>([
   ['data that is nested deeper than any stack', 'data', nested(200_000)],
   ['data with NUL in a key', 'data', { a: { 'b\0': 1 } }],
   ['data with a lone surrogate', 'data', ['\uDC00']],
-  ['data with a number beyond double precision', 'data', [1e999]],
+  ['data with a number beyond double precision', 'data', [Number.POSITIVE_INFINITY]],
   ['an empty recipient', 'recipientId', ''],
   ['a recipient of 129 characters', 'recipientId', 'u'.repeat(129)],
   ['an empty idempotency key', 'idempotencyKey', ''],

@@ -107,8 +107,12 @@ export class GraphQLSocketDoor implements Disposable {
     this.#heartbeat.watch(socket);
     const { logger } = this.#options;
     let handle = async (_text: string): Promise<void> => {};
-    const operations = new SocketOperations((text) =>
-      handle(text).catch((error: unknown) => {
+    const operations = new SocketOperations(async (text) => {
+      // A peer that is told to go may still be sending; nothing of that is served.
+      if (socket.readyState !== socket.OPEN) return;
+      try {
+        await handle(text);
+      } catch (error) {
         // graphql-ws throws at messages that only servers send.
         if (error instanceof Error && error.message.startsWith('Unexpected message')) {
           socket.close(CloseCode.BadRequest, 'Invalid message received');
@@ -116,8 +120,8 @@ export class GraphQLSocketDoor implements Disposable {
         }
         logger.error({ err: error }, 'a message on a GraphQL socket failed');
         socket.close(closeCodes.internalError, 'Internal server error');
-      }),
-    );
+      }
+    });
     const state: SocketState = {
       socket,
       operations,
@@ -160,8 +164,6 @@ export class GraphQLSocketDoor implements Disposable {
 
   /** Takes a message: `undefined` is a binary one. */
   #receive({ socket, operations }: SocketState, text: string | undefined): void {
-    // A peer that is told to go may still be sending; nothing of that is served.
-    if (socket.readyState !== socket.OPEN) return;
     if (text === undefined) {
       socket.close(closeCodes.unsupportedData, 'Binary messages are not understood');
       return;
