@@ -188,7 +188,10 @@ const settings = {
     maxQueuedSends: integer(10_000, 'Sends that may wait for the database; past that callers are told RATE_LIMITED.'),
     maxConnectionsPerUser: integer(100, 'Live connections of one user on one instance.'),
     maxOperationsPerSocket: integer(100, 'Operations under way on one graphql-transport-ws socket.'),
-    maxWaitingEvents: integer(256, 'Events that may wait for one slow listener before it is closed.'),
+    maxWaitingEvents: integer(
+      256,
+      'Events that may wait for a reader; one that takes none of them meanwhile is closed, to come back with its cursor.',
+    ),
     maxLegacyFrameBytes: integer(16_384, 'Bytes of a message to the legacy socket.'),
     requestTimeout: timer('30s', 'Most time for receiving one HTTP request.'),
     connectionInitTimeout: timer('3s', 'Most time from opening a graphql-transport-ws socket to its connection_init.'),

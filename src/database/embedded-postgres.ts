@@ -88,7 +88,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         await owned[Symbol.asyncDispose]();
         throw error;
       });
-      const details = { pid: postmaster.pid, port: postmaster.port };
+      const details = { postgresPid: postmaster.pid, postgresPort: postmaster.port };
       logger.info(details, started ? 'embedded database started' : 'adopted the embedded database of a killed process');
       return owned;
     }

@@ -16,7 +16,7 @@ const derive = (password: string, salt: Buffer, options: ScryptOptions): Promise
     );
   });
 
-/** A memory-hard hash of a password, as `scrypt$N$r$p$salt$key` with base64url parts. Takes about a tenth of a second. */
+/** A memory-hard hash of a password, as `scrypt$N$r$p$salt$key` with base64url parts. Takes some tenths of a second. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const key = await derive(password, salt, COST);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import cors from 'cors';
 import type { Config } from '../config.ts';
@@ -74,6 +74,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     exposedHeaders: ['Retry-After'],
     maxAge: PREFLIGHT_SECONDS,
   });
+  const serverOptions: ServerOptions = {
+    requestTimeout: config.requestTimeout,
+    // HTTP clients that would like HTTP/2 ask for h2c; what is no WebSocket is an ordinary request.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+  };
   let draining = false;
   const rest = await createRestApp({
     notifications,
@@ -86,7 +91,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     maxBodyBytes: config.maxBodyBytes,
     requestTimeoutMs: config.requestTimeout,
     createServer: (restHandler) =>
-      createServer({ requestTimeout: config.requestTimeout }, (request: IncomingMessage, response: ServerResponse) => {
+      createServer(serverOptions, (request: IncomingMessage, response: ServerResponse) => {
         if (draining) response.setHeader('Connection', 'close');
         response.setHeader('X-Content-Type-Options', 'nosniff');
         allowCors(request, response, () => {

@@ -21,6 +21,19 @@ const parsed = ({ status, headers, text: body }: RawAnswer) => ({
   body: JSON.parse(body) as unknown,
 });
 
+test('a client that offers h2c, as some do with every request, is answered in HTTP/1.1', async () => {
+  const headers = [
+    ...authorized,
+    'Connection: Upgrade, HTTP2-Settings',
+    'Upgrade: h2c',
+    'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA',
+  ];
+  expect(parsed(await rawRequest(app.url, { path: `${path}/unread-count`, headers }))).toMatchObject({
+    status: 200,
+    body: { count: 0 },
+  });
+});
+
 describe('an unknown path is answered 404', () => {
   test.each(['/nothing', '/api', '/api/v1', '/api/v1/nothing', '/api/v1/notifications/a/b/c', '/health/', '/Health'])(
     '%s, with a token and without',

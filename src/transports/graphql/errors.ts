@@ -73,7 +73,7 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
     ...(located?.path ? { path: located.path } : {}),
   };
   if (known) {
-    if (known.code === 'UNAVAILABLE') logger.warn({ err: known.cause ?? known }, known.message);
+    if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
     return new GraphQLError(known.message, { ...where, extensions: extensionsOf(known) });
   }
   if (located?.extensions['code'] && located.extensions['code'] !== 'INTERNAL_SERVER_ERROR') return located;

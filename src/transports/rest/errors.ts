@@ -101,7 +101,7 @@ export function installErrors(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error: FastifyError, _request: FastifyRequest, reply) => {
     const known = toCarillonError(error);
     if (!known) logger.error({ err: error }, 'a REST request failed');
-    else if (known.code === 'UNAVAILABLE') logger.warn({ err: known.cause ?? known }, known.message);
+    else if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
     sendError(reply, known ?? new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE));
   });
   // Before the body is read: whatever it is, it is not wanted.
