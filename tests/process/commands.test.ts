@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { TEST_SECRET, type TestApp, startApp } from '../support/app.ts';
 import { runCommand } from './server.ts';
+
+/** Each test starts several processes, which take seconds each where others compete for the machine. */
+jest.setTimeout(60_000); // ms
 
 let app: TestApp;
 let env: Record<string, string>;

@@ -1,7 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { person, signToken } from '../support/app.ts';
 import { SocketClient, openRaw } from '../support/socket-client.ts';
 import { type DataDirectory, type ServerProcess, createDataDirectory, runCommand, startServer } from './server.ts';
+
+/** Each test starts several processes, which take seconds each where others compete for the machine. */
+jest.setTimeout(60_000); // ms
 
 let data: DataDirectory;
 let env: Record<string, string>;

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
 import type { ChangeResult } from '../../src/services/inbox-changes.ts';
+import { eventually } from '../support/eventually.ts';
+import { withClient } from '../support/postgres.ts';
 import { type Services, createRandom, newAddress, numbers, openServices, sendItems } from './support.ts';
 
 let services: Services;
@@ -121,3 +123,36 @@ test('sends, reads and deletions that race leave exact counters and consecutive 
   });
   expect(notifications).toHaveLength(180 - deleted.length);
 });
+
+test.each([
+  { order: 'read, delete' },
+  { order: 'send, read, delete' },
+  { order: 'read, delete, send, delete' },
+  { order: 'delete, send, read' },
+])('changes that wait for each other ($order) each count from what the one before has left', async ({ order }) => {
+  const { address, ids } = await filledInbox(6);
+  const waiting: Promise<unknown>[] = [];
+  await withClient(services.url, async (holder) => {
+    await holder.query('begin');
+    await holder.query('select from inbox where user_id = $1 for update', [address.userId]);
+    for (const kind of order.split(', ')) {
+      if (kind === 'read') waiting.push(services.changes.markRead(address, ids));
+      else if (kind === 'delete') waiting.push(services.changes.delete(address, ids));
+      else waiting.push(services.store(sendItems(address, 2)));
+      await eventually(() => locksAwaited(waiting.length));
+    }
+    await holder.query('commit');
+  });
+  await Promise.all(waiting);
+  const { head, notifications } = await services.log.page(address, { filter: {}, order: 'oldest', limit: 100 });
+  const unreadCount = notifications.filter(({ readAt }) => readAt === null).length;
+  expect(head).toMatchObject({ totalCount: notifications.length, unreadCount });
+});
+
+const locksAwaited = (count: number): Promise<boolean> =>
+  withClient(services.url, async (client) => {
+    const { rowCount } = await client.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return rowCount === count;
+  });
