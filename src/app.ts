@@ -1,6 +1,8 @@
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
+import { unauthenticated } from './errors.ts';
 import { type Logger, createLogger } from './logger.ts';
+import type { Caller } from './services/caller.ts';
 import { DEMO_PASSWORD, DEMO_TENANT, demoUsers, seedDemo } from './services/demo.ts';
 import { type Doors, openDoors } from './transports/server.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -32,13 +34,28 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const logger = overrides.logger ?? createLogger({ level: config.logLevel, format: config.logFormat });
   await using resources = new AsyncDisposableStack();
   const context = resources.use(await createContext(config, logger, { exclusive: true }));
-  const { notifications, sessions, users, tokens, isReady, storage } = context;
+  const { notifications, sessions, users, tokens, revocations, isReady, storage } = context;
   const demo = storage.embedded && config.demo === 'on';
   if (demo) await seedDemo(users, notifications);
-  const verify = (token: string | undefined) => tokens.verify(token);
+  const isRevoked = (caller: Caller): boolean => revocations.isRevoked(caller);
+  const verify = async (token: string | undefined): Promise<Caller> => {
+    const caller = await tokens.verify(token);
+    if (isRevoked(caller)) throw unauthenticated('The token is not valid.');
+    return caller;
+  };
   const doors = resources.use(
-    await openDoors({ config, logger, notifications, sessions, verify, isReady, version: packageJson.version }),
+    await openDoors({
+      config,
+      logger,
+      notifications,
+      sessions,
+      verify,
+      isRevoked,
+      isReady,
+      version: packageJson.version,
+    }),
   );
+  revocations.onRevoked(() => doors.connections.endRevoked());
   resources.defer(() => drain(doors, config.shutdownTimeout * DRAIN_SHARE, logger));
   announce(logger, doors.url, demo, config);
   const owned = resources.move();

@@ -146,6 +146,14 @@ const settings = {
     demo: oneOf(['on', 'off'], 'on', 'Demo tenant and users in the embedded database.'),
     pgPoolMax: integer(20, 'Most connections to PostgreSQL.', 2, 1000),
     databaseTimeout: timer('10s', 'Most time for one statement, and for getting a connection.'),
+    retentionTombstones: duration(
+      '30d',
+      'How long deletions are remembered: a cursor older than that has to fetch the inbox anew.',
+    ),
+    retentionNotifications: optional(
+      (value) => parseDuration(value),
+      'Notifications older than this are deleted, such as 365d. Unset: they are kept.',
+    ),
     redisUrl: optional(
       (value) => parseUrl(value, ['redis:', 'rediss:']),
       'redis://… that connects several instances. Unset: one instance, in-process pub/sub.',

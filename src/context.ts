@@ -10,10 +10,14 @@ import { Housekeeping } from './services/housekeeping.ts';
 import { Hub } from './services/hub.ts';
 import { InboxChanges } from './services/inbox-changes.ts';
 import { InboxLog } from './services/inbox-log.ts';
+import { InboxPages } from './services/inbox-pages.ts';
+import { InboxReplays } from './services/inbox-replay.ts';
 import { createRules } from './services/notification-rules.ts';
 import { Notifications } from './services/notifications.ts';
 import { createReadiness } from './services/readiness.ts';
+import { Revocations } from './services/revocations.ts';
 import { createSendWriter } from './services/send-writer.ts';
+import { Retention } from './services/retention.ts';
 import { Sessions } from './services/sessions.ts';
 import { Tokens } from './services/tokens.ts';
 import { Users } from './services/users.ts';
@@ -44,27 +48,39 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
 
   const users = new Users(database);
   const tokens = new Tokens(config, logger);
-  const sessions = new Sessions({ config, database, tokens, users });
+  const revocations = resources.use(new Revocations(database, logger));
+  await revocations.poll();
+  const sessions = new Sessions({ config, database, tokens, users, revocations });
   const log = new InboxLog(database);
   const hub = resources.use(
     new Hub({
       topics,
       log,
+      replays: new InboxReplays(database),
       logger,
       maxWaitingEvents: config.maxWaitingEvents,
       sweepIntervalMs: config.sweepInterval,
     }),
   );
+  const changes = new InboxChanges(database);
   const notifications = new Notifications({
     config,
     rules: createRules(config),
     log,
-    changes: new InboxChanges(database),
+    pages: new InboxPages(log, config),
+    changes,
     hub,
     write: createSendWriter(database, config.idempotencyWindow),
   });
   const idempotencyWindowMs = config.idempotencyWindow;
-  resources.use(new Housekeeping({ database, sessions, idempotencyWindowMs, logger }));
+  const retention = new Retention({
+    database,
+    changes,
+    hub,
+    tombstonesMs: config.retentionTombstones,
+    notificationsMs: config.retentionNotifications,
+  });
+  resources.use(new Housekeeping({ database, sessions, retention, idempotencyWindowMs, logger }));
 
   const owned = resources.move();
   return {
@@ -75,6 +91,7 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
     hub,
     users,
     tokens,
+    revocations,
     sessions,
     notifications,
     isReady: createReadiness(database, topics),

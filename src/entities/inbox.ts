@@ -10,7 +10,7 @@ export const Inbox = defineEntity({
   name: 'Inbox',
   tableName: 'inbox',
   uniques: [{ properties: ['tenantId', 'userId'] }],
-  checks: [{ name: 'inbox_counters_check', expression: 'unread between 0 and total' }],
+  checks: [{ name: 'inbox_counters_check', expression: 'unread >= 0 and unread <= total' }],
   properties: {
     id: p.bigint().primary(),
     tenantId: p.text(),
@@ -20,5 +20,7 @@ export const Inbox = defineEntity({
     version: p.bigint(),
     total: p.integer(),
     unread: p.integer(),
+    /** Deletions up to this version have lost their tombstones: older cursors cannot be continued from. */
+    horizon: p.bigint().default(0),
   },
 });

@@ -9,6 +9,10 @@ const LOG_EVERY_MS = 5000;
 const PING_TIMEOUT_MS = 1000;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
+/** A connection that died without a word is found by asking: this often, and so long is waited for the answer. */
+const WATCH_EVERY_MS = 2000;
+const WATCH_PATIENCE_MS = 3000;
+
 /** What an instance says here to all others when it could not publish for a while. */
 const LOSS_TOPIC = 'carillon:loss';
 
@@ -29,7 +33,8 @@ const common: RedisOptions = {
  */
 export async function connectRedisTopics(url: string, logger: Logger): Promise<Topics> {
   const log = logger.child({ part: 'redis' });
-  const subscriber = new Redis(url, common).setMaxListeners(0);
+  // A SUBSCRIBE that is sent before the ready check makes the library's INFO fail, and with it all that waits.
+  const subscriber = new Redis(url, { ...common, enableReadyCheck: false, disableClientInfo: true }).setMaxListeners(0);
   // A doorbell that cannot ring now is worth nothing later: no queue grows while Redis is away.
   const publisher = new Redis(url, { ...common, enableOfflineQueue: false, commandTimeout: PING_TIMEOUT_MS });
   let disposed = false;
@@ -41,6 +46,7 @@ export async function connectRedisTopics(url: string, logger: Logger): Promise<T
   };
   for (const client of [subscriber, publisher]) client.on('error', complain);
   quiet(subscriber, complain);
+  const watches = [subscriber, publisher].map((client) => watch(client, complain));
 
   const restored = new Set<() => void>();
   const tellRestored = () => {
@@ -68,6 +74,7 @@ export async function connectRedisTopics(url: string, logger: Logger): Promise<T
     await pubsub.subscribe(LOSS_TOPIC, tellRestored);
   } catch (error) {
     disposed = true;
+    for (const each of watches) each[Symbol.dispose]();
     subscriber.disconnect();
     publisher.disconnect();
     throw new Error('Redis (REDIS_URL) cannot be reached', { cause: error });
@@ -121,6 +128,7 @@ export async function connectRedisTopics(url: string, logger: Logger): Promise<T
       disposed = true;
       restored.clear();
       subscribers.clear();
+      for (const each of watches) each[Symbol.dispose]();
       for (const client of [subscriber, publisher]) {
         client.removeAllListeners('error').on('error', () => {});
         client.disconnect();
@@ -140,6 +148,30 @@ async function acknowledged(subscribed: Promise<unknown>, subscriber: Redis): Pr
   } finally {
     subscriber.off('close', onClose);
   }
+}
+
+/** Breaks off a connection that answers no PING, so that it is made anew. */
+function watch(client: Redis, complain: (error: unknown) => void): Disposable {
+  let closes = 0;
+  let asking = false;
+  client.on('close', () => {
+    closes += 1;
+  });
+  const timer = setInterval(() => {
+    if (asking || client.status !== 'ready') return;
+    asking = true;
+    const before = closes;
+    const late = setTimeout(() => {
+      if (closes === before) client.disconnect(true);
+    }, WATCH_PATIENCE_MS).unref();
+    client
+      .ping()
+      .then(() => clearTimeout(late), complain)
+      .finally(() => {
+        asking = false;
+      });
+  }, WATCH_EVERY_MS).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Nobody waits for these commands' promises: a connection lost just then must not become an unhandled rejection. */

@@ -1,7 +1,7 @@
-import type { Filter, NotificationPage } from '../services/notifications.ts';
+import type { Filter, InboxState as InboxStateShape, NotificationPage } from '../services/notifications.ts';
 import type { Notification as NotificationShape } from '../services/notification.ts';
 import { builder, callerOf } from './builder.ts';
-import { Notification, NotificationPriority, NotificationType } from './notification.ts';
+import { BatchMarkReadPayload, Notification, NotificationPriority, NotificationType } from './notification.ts';
 
 const NotificationFilter = builder.inputType('NotificationFilter', {
   description: 'All given conditions must hold.',
@@ -46,6 +46,10 @@ const NotificationConnection = builder.objectRef<NotificationPage>('Notification
   fields: (t) => ({
     edges: t.field({ type: [NotificationEdge], resolve: ({ notifications }) => notifications }),
     nodes: t.field({ type: [Notification], resolve: ({ notifications }) => notifications }),
+    cursor: t.exposeString('cursor', {
+      description:
+        'The point of the inbox’s log at which the page was read: inboxChanged after it joins without a hole.',
+    }),
     pageInfo: t.field({ type: PageInfo, resolve: (page) => page }),
     totalCount: t.int({ description: 'How many match the filter.', resolve: ({ totalCount }) => totalCount() }),
     unreadCount: t.int({
@@ -55,7 +59,32 @@ const NotificationConnection = builder.objectRef<NotificationPage>('Notification
   }),
 });
 
+const InboxState = builder.objectRef<InboxStateShape>('InboxState').implement({
+  fields: (t) => ({
+    cursor: t.exposeString('cursor', { description: 'Stream the changes after it.' }),
+    unreadCount: t.exposeInt('unreadCount'),
+    totalCount: t.exposeInt('totalCount'),
+  }),
+});
+
+builder.mutationField('markAllRead', (t) =>
+  t.field({
+    type: BatchMarkReadPayload,
+    description:
+      'Marks all that match as read, up to and including the cursor `upTo`: the newest that the person has seen. What ' +
+      'came after it stays unread. Without `upTo`, all that is there now.',
+    args: { upTo: t.arg.string(), filter: t.arg({ type: NotificationFilter }) },
+    resolve: (_root, { upTo, filter }, context) =>
+      context.notifications.markAllRead(callerOf(context), upTo, toFilter(filter)),
+  }),
+);
+
 builder.queryFields((t) => ({
+  inboxState: t.field({
+    type: InboxState,
+    description: 'Where your inbox stands now.',
+    resolve: (_root, _args, context) => context.notifications.state(callerOf(context)),
+  }),
   notifications: t.field({
     type: NotificationConnection,
     description: 'Your inbox, newest first: 20 unless you say first or last, 100 at most.',

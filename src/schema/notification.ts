@@ -5,6 +5,7 @@ import {
   notificationStatuses,
   notificationTypes,
 } from '../services/notification.ts';
+import type { BatchResult } from '../services/notifications.ts';
 import { builder, callerOf } from './builder.ts';
 
 export const NotificationType = builder.enumType('NotificationType', { values: notificationTypes });
@@ -17,6 +18,9 @@ export const Notification = builder.objectRef<NotificationShape>('Notification')
   fields: (t) => ({
     id: t.exposeID('id', { description: 'A UUID, the same on every door.' }),
     cursor: t.exposeString('cursor', { description: 'Its place in the inbox: serves wherever a cursor is asked for.' }),
+    changeCursor: t.exposeString('changeCursor', {
+      description: 'The cursor of its last change: a stream after it tells all that happens to it from here on.',
+    }),
     tenantId: t.exposeID('tenantId'),
     recipientId: t.exposeID('recipientId'),
     senderId: t.exposeID('senderId', { nullable: true }),
@@ -55,14 +59,24 @@ builder.mutationField('markRead', (t) =>
   }),
 );
 
-const BatchMarkReadPayload = builder
-  .objectRef<{ count: number; unreadCount: number }>('BatchMarkReadPayload')
-  .implement({
-    fields: (t) => ({
-      count: t.exposeInt('count', { description: 'How many were unread until now.' }),
-      unreadCount: t.exposeInt('unreadCount', { description: 'Unread ones that remain in the inbox.' }),
-    }),
-  });
+builder.mutationField('markUnread', (t) =>
+  t.field({
+    type: Notification,
+    description: 'Marks one as unread; one that is unread already stays as it is.',
+    args: { id: t.arg.id({ required: true }) },
+    resolve: (_root, { id }, context) => context.notifications.markUnread(callerOf(context), id),
+  }),
+);
+
+const INBOX_CURSOR = 'The point of the inbox’s log that this led to: stream the changes after it.';
+
+export const BatchMarkReadPayload = builder.objectRef<BatchResult>('BatchMarkReadPayload').implement({
+  fields: (t) => ({
+    count: t.exposeInt('count', { description: 'How many were unread until now.' }),
+    unreadCount: t.exposeInt('unreadCount', { description: 'Unread ones that remain in the inbox.' }),
+    cursor: t.exposeString('cursor', { description: INBOX_CURSOR }),
+  }),
+});
 
 builder.mutationField('batchMarkRead', (t) =>
   t.field({
@@ -73,12 +87,15 @@ builder.mutationField('batchMarkRead', (t) =>
   }),
 );
 
-const DeletePayload = builder.objectRef<{ id: string; unreadCount: number }>('DeletePayload').implement({
-  fields: (t) => ({
-    id: t.exposeID('id'),
-    unreadCount: t.exposeInt('unreadCount', { description: 'Unread ones that remain in the inbox.' }),
-  }),
-});
+const DeletePayload = builder
+  .objectRef<{ id: string; unreadCount: number; cursor: string }>('DeletePayload')
+  .implement({
+    fields: (t) => ({
+      id: t.exposeID('id'),
+      unreadCount: t.exposeInt('unreadCount', { description: 'Unread ones that remain in the inbox.' }),
+      cursor: t.exposeString('cursor', { description: INBOX_CURSOR }),
+    }),
+  });
 
 builder.mutationField('delete', (t) =>
   t.field({

@@ -5,6 +5,10 @@ export interface Caller {
   readonly roles: readonly string[];
   /** When the token ends, in milliseconds since 1970. */
   readonly expiresAtMs: number;
+  /** When it was issued, likewise; 0 when it does not say. */
+  readonly issuedAtMs: number;
+  /** The login that it came of; `undefined` for tokens of other issuers. */
+  readonly sessionId: string | undefined;
 }
 
 /** The address of one inbox. */

@@ -30,15 +30,22 @@ export function decodeCursor(text: string, field: string): Cursor {
   return { epoch: match[1] as string, version };
 }
 
-/**
- * The version that a cursor stands for in the inbox with this head.
- *
- * @throws CarillonError BAD_USER_INPUT when it belongs to another inbox, or to a future that this one never had.
- */
-export function versionIn(head: { epoch: string; version: number } | undefined, cursor: Cursor, field: string): number {
-  if (cursor.epoch === NO_EPOCH && cursor.version === 0) return 0;
-  if (!head || cursor.epoch !== head.epoch || cursor.version > head.version) {
+/** Why a well-formed cursor is of no use in an inbox. */
+export type CursorFault = 'FOREIGN_CURSOR' | 'FUTURE_CURSOR';
+
+/** Whether a cursor means "from the very beginning", whatever the inbox. */
+export const isBeginning = ({ epoch, version }: Cursor): boolean => epoch === NO_EPOCH && version === 0;
+
+/** What is wrong with a cursor in the inbox with this head: of another inbox or life, or of a future it never had. */
+export function faultIn(head: { epoch: string; version: number } | undefined, cursor: Cursor): CursorFault | undefined {
+  if (isBeginning(cursor)) return undefined;
+  if (!head || cursor.epoch !== head.epoch) return 'FOREIGN_CURSOR';
+  return cursor.version > head.version ? 'FUTURE_CURSOR' : undefined;
+}
+
+/** @throws CarillonError BAD_USER_INPUT for a cursor that is of no use in the inbox with this head. */
+export function mustBeIn(head: { epoch: string; version: number } | undefined, cursor: Cursor, field: string): void {
+  if (faultIn(head, cursor)) {
     throw badInput(field, `${field} is not a cursor of this inbox, or of its present life: read the list anew.`);
   }
-  return cursor.version;
 }

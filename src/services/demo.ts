@@ -51,6 +51,8 @@ export async function seedDemo(users: Users, notifications: Notifications): Prom
       userId: 'sam',
       roles: ['sender'],
       expiresAtMs: Number.POSITIVE_INFINITY,
+      issuedAtMs: 0,
+      sessionId: undefined,
     };
     for (const input of welcome) await notifications.send(sender, { ...input, recipientId: username });
   }

@@ -1,11 +1,13 @@
 import { sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import type { Logger } from '../logger.ts';
+import type { Retention } from './retention.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface HousekeepingOptions {
   database: Database;
   sessions: Sessions;
+  retention: Retention;
   idempotencyWindowMs: number;
   logger: Logger;
 }
@@ -15,7 +17,7 @@ const EVERY_MS = 600_000;
 /** Rows of one step: a step holds its locks for milliseconds. */
 const STEP = 1000;
 
-/** Forgets what has run out: idempotency keys and refresh tokens. In small steps, beside the traffic. */
+/** Forgets what has run out: idempotency keys, sessions, tombstones and, where a retention is set, notifications. In small steps, beside the traffic. */
 export class Housekeeping implements AsyncDisposable {
   readonly #options: HousekeepingOptions;
   readonly #timer: NodeJS.Timeout;
@@ -35,7 +37,10 @@ export class Housekeeping implements AsyncDisposable {
 
   /** One round. */
   async run(): Promise<void> {
-    await this.#options.sessions.purge();
+    const { sessions, retention } = this.#options;
+    await sessions.purge();
+    while (!this.#stopped && (await retention.forgetTombstones()));
+    while (!this.#stopped && (await retention.deleteNotifications()));
     while (!this.#stopped && (await this.#forgetKeys()) === STEP);
   }
 

@@ -1,16 +1,17 @@
 import type { Logger } from '../logger.ts';
 import type { Topics } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
-import { type Cursor, versionIn } from './cursor.ts';
-import { reachDatabase } from './database-failure.ts';
+import { type Cursor, type CursorFault, faultIn, mustBeIn } from './cursor.ts';
 import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
 import { InboxFeed } from './inbox-feed.ts';
 import type { InboxLog } from './inbox-log.ts';
+import type { InboxReplays } from './inbox-replay.ts';
 import { InboxListener } from './inbox-listener.ts';
 
 export interface HubOptions {
   topics: Topics;
   log: InboxLog;
+  replays: InboxReplays;
   logger: Logger;
   /** Most events that wait in one listener. */
   maxWaitingEvents: number;
@@ -59,7 +60,9 @@ export class Hub implements AsyncDisposable {
    * A listener that yields each change of the inbox exactly once, in order. It is attached when the promise resolves:
    * every change committed from then on will be yielded.
    *
-   * @throws CarillonError BAD_USER_INPUT when `after` is not a cursor of this inbox.
+   * When `after` is of no use in this inbox, the first event is a reset that says why, and the rest is live.
+   *
+   * @throws CarillonError with `additionsOnly` instead: BAD_USER_INPUT for such a cursor.
    */
   async listen(
     address: InboxAddress,
@@ -67,13 +70,14 @@ export class Hub implements AsyncDisposable {
   ): Promise<InboxListener> {
     const feed = await this.#open(address);
     try {
-      const from = after && (await this.#versionOf(feed, after));
+      const reset = after && (await this.#faultOf(feed, after, additionsOnly));
       return new InboxListener({
         feed,
-        from,
+        from: reset ? undefined : after?.version,
+        reset,
         additionsOnly,
         maxWaiting: this.#options.maxWaitingEvents,
-        read: (version, limit) => reachDatabase(this.#options.log.changesSince(address, version, limit, additionsOnly)),
+        readerAfter: (version) => this.#options.replays.after(address, version, { additionsOnly }),
         onSlow,
         onDetach: () => this.#release(feed),
       });
@@ -83,11 +87,14 @@ export class Hub implements AsyncDisposable {
     }
   }
 
-  async #versionOf(feed: InboxFeed, cursor: Cursor): Promise<number> {
-    const { epoch, version } = feed.head;
+  async #faultOf(feed: InboxFeed, cursor: Cursor, mustFit: boolean): Promise<CursorFault | undefined> {
+    if (!faultIn(feed.head, cursor)) return undefined;
     // The feed may not have heard yet of what made this cursor: the log decides.
-    const known = cursor.epoch === epoch && cursor.version <= version;
-    return versionIn(known ? feed.head : await this.#options.log.head(feed.address), cursor, 'after');
+    const head = await this.#options.log.head(feed.address);
+    // And so the listener does not begin with counts that are older than its cursor.
+    await feed.reach(head);
+    if (mustFit) mustBeIn(head, cursor, 'after');
+    return faultIn(head, cursor);
   }
 
   /**
@@ -124,8 +131,8 @@ export class Hub implements AsyncDisposable {
     const topic = inboxTopic(address);
     let feed = this.#feeds.get(topic);
     if (!feed) {
-      const { topics, log, logger } = this.#options;
-      feed = new InboxFeed({ address, topics, log, logger, onClosed: () => this.#feeds.delete(topic) });
+      const { topics, log, replays, logger } = this.#options;
+      feed = new InboxFeed({ address, topics, log, replays, logger, onClosed: () => this.#feeds.delete(topic) });
       this.#feeds.set(topic, feed);
     }
     feed.hold();

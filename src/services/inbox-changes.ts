@@ -1,8 +1,10 @@
-import { sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
+import { type RawBuilder, sql } from 'kysely';
 import type { InboxAddress } from './caller.ts';
+import { NO_EPOCH, encodeCursor } from './cursor.ts';
 import type { InboxEvent } from './inbox-event.ts';
-import { milliseconds } from './notification.ts';
+import { type Filter, filterConditions } from './inbox-log.ts';
+import { type NotificationRow, milliseconds, notificationColumns, toNotification } from './notification.ts';
 
 /** What a change of an inbox did. */
 export interface ChangeResult {
@@ -10,6 +12,8 @@ export interface ChangeResult {
   readonly event: InboxEvent | undefined;
   /** Unread notifications of the inbox after the change. */
   readonly unreadCount: number;
+  /** The point of the log that the change led to; without a change, where the log stands. */
+  readonly cursor: string;
 }
 
 interface ChangedRow {
@@ -20,6 +24,8 @@ interface ChangedRow {
   ids: string[] | null;
   at_ms: number;
 }
+
+type Change = Pick<InboxEvent, 'epoch' | 'version' | 'previousVersion' | 'unreadCount' | 'totalCount'>;
 
 /**
  * Changes of notifications that are already in an inbox. Each is one statement: it locks the inbox row, changes what
@@ -35,76 +41,126 @@ export class InboxChanges {
     this.#database = database;
   }
 
-  get #db() {
-    return this.#database.em.fork().getKysely();
+  /** Marks as read those of the ids that are here and unread. */
+  markRead(address: InboxAddress, ids: readonly string[]): Promise<ChangeResult> {
+    return this.#markRead(address, sql`n.id = any(${ids}::uuid[])`);
   }
 
-  /** Marks as read those of the ids that are here and unread. */
-  async markRead({ tenantId, userId }: InboxAddress, ids: readonly string[]): Promise<ChangeResult> {
-    const { rows } = await sql<ChangedRow>`
-      with box as materialized (
-        select id, epoch, version, total, unread from inbox
-        where tenant_id = ${tenantId} and user_id = ${userId} for update
-      ), changed as (
+  /** Marks as read the oldest `most` unread ones at positions up to `last` that match. */
+  markAllRead(address: InboxAddress, last: number, { types, priorities }: Filter, most: number): Promise<ChangeResult> {
+    const conditions = filterConditions({ unread: true, types, priorities }).map((one) => sql` and ${one}`);
+    // What is read meanwhile is passed over by the update itself; then the step is shorter, and another one follows.
+    const chosen = sql`n.id in (
+      select n.id from notification n
+      where n.inbox_id = (select id from box) and n.seq <= ${last}::bigint${sql.join(conditions, sql``)}
+      order by n.seq limit ${most}
+    )`;
+    return this.#markRead(address, chosen);
+  }
+
+  async #markRead(address: InboxAddress, chosen: RawBuilder<unknown>): Promise<ChangeResult> {
+    const row = await this.#changeMany(
+      address,
+      sql`
         update notification n set read_at = now(), status = 'READ', version = box.version + 1
         from box
-        where n.inbox_id = box.id and n.id = any(${ids}::uuid[]) and n.read_at is null
-        returning n.id, n.seq
-      ), amount as (
-        select count(*)::int as n, array_agg(id order by seq) as ids from changed
-      ), moved as (
-        update inbox i set version = box.version + 1, total = box.total, unread = box.unread - amount.n
-        from box, amount where i.id = box.id and amount.n > 0
-        returning i.version, i.total, i.unread
-      )
-      select box.epoch, coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
-        coalesce(moved.unread, box.unread) as unread, amount.ids, ${milliseconds('now')} as at_ms
-      from box cross join amount left join moved on true cross join (select now() as now) clock
-    `.execute(this.#db);
-    return toResult(rows[0], (change, changed, at) => ({ ...change, kind: 'read', ids: changed, readAt: at }));
+        where n.inbox_id = box.id and n.read_at is null and ${chosen}
+        returning n.id, n.inbox_id, n.seq, 1 as was_unread, 0 as gone, box.version + 1 as version`,
+      sql``,
+    );
+    return toResult(row, (change, ids, at) => ({ ...change, kind: 'read', ids, readAt: at }));
   }
 
   /** Deletes those of the ids that are here, and leaves a tombstone for each. */
-  async delete({ tenantId, userId }: InboxAddress, ids: readonly string[]): Promise<ChangeResult> {
-    const { rows } = await sql<ChangedRow>`
+  async delete(address: InboxAddress, ids: readonly string[]): Promise<ChangeResult> {
+    const row = await this.#changeMany(
+      address,
+      sql`
+        delete from notification n using box
+        where n.inbox_id = box.id and n.id = any(${ids}::uuid[])
+        returning n.id, n.inbox_id, n.seq, (n.read_at is null)::int as was_unread, 1 as gone, box.version + 1 as version`,
+      sql`, buried as (
+        insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
+        select inbox_id, id, version, seq, now() from changed
+      )`,
+    );
+    return toResult(row, (change, changed) => ({ ...change, kind: 'deleted', ids: changed }));
+  }
+
+  /** Marks one as unread, if it is here and read. */
+  async markUnread({ tenantId, userId }: InboxAddress, id: string): Promise<ChangeResult> {
+    const { rows } = await sql<ChangedRow & Omit<NotificationRow, 'version'> & { row_version: string }>`
       with box as materialized (
         select id, epoch, version, total, unread from inbox
         where tenant_id = ${tenantId} and user_id = ${userId} for update
       ), changed as (
-        delete from notification n using box
-        where n.inbox_id = box.id and n.id = any(${ids}::uuid[])
-        returning n.id, n.inbox_id, n.seq, n.read_at, box.version + 1 as version
-      ), buried as (
-        insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
-        select inbox_id, id, version, seq, now() from changed
-      ), amount as (
-        select count(*)::int as n, (count(*) filter (where read_at is null))::int as unread,
-          array_agg(id order by seq) as ids
+        update notification n set read_at = null, status = 'SENT', version = box.version + 1
+        from box
+        where n.inbox_id = box.id and n.id = ${id}::uuid and n.read_at is not null
+        returning n.*
+      ), moved as (
+        update inbox i set version = box.version + 1, total = box.total, unread = box.unread + 1
+        from box, changed where i.id = box.id
+        returning i.version, i.total, i.unread
+      )
+      select ${notificationColumns}, n.version as row_version, box.epoch,
+        coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
+        coalesce(moved.unread, box.unread) as unread,
+        case when moved.version is not null then array[n.id] end as ids, 0::float8 as at_ms
+      from box left join moved on true left join changed n on true
+    `.execute(this.#database.em.fork().getKysely());
+    const [row] = rows;
+    return toResult(row, (change) => {
+      const notification = toNotification(
+        { ...(row as typeof row & object), version: row?.row_version ?? '' },
+        {
+          tenantId,
+          userId,
+          epoch: change.epoch,
+        },
+      );
+      return { ...change, kind: 'updated', notification };
+    });
+  }
+
+  /** `change` names the rows that it changed, and what each was; `after` may add statements that read `changed`. */
+  async #changeMany(
+    { tenantId, userId }: InboxAddress,
+    change: RawBuilder<unknown>,
+    after: RawBuilder<unknown>,
+  ): Promise<ChangedRow | undefined> {
+    const { rows } = await sql<ChangedRow>`
+      with box as materialized (
+        select id, epoch, version, total, unread from inbox
+        where tenant_id = ${tenantId} and user_id = ${userId} for update
+      ), changed as (${change})${after}, amount as (
+        select count(*)::int as n, sum(was_unread)::int as unread, sum(gone)::int as gone, array_agg(id order by seq) as ids
         from changed
       ), moved as (
         update inbox i
-        set version = box.version + 1, total = box.total - amount.n, unread = box.unread - amount.unread
+        set version = box.version + 1, total = box.total - amount.gone, unread = box.unread - amount.unread
         from box, amount where i.id = box.id and amount.n > 0
         returning i.version, i.total, i.unread
       )
       select box.epoch, coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
         coalesce(moved.unread, box.unread) as unread, amount.ids, ${milliseconds('now')} as at_ms
       from box cross join amount left join moved on true cross join (select now() as now) clock
-    `.execute(this.#db);
-    return toResult(rows[0], (change, changed) => ({ ...change, kind: 'deleted', ids: changed }));
+    `.execute(this.#database.em.fork().getKysely());
+    return rows[0];
   }
 }
 
-type ChangeOf = (
-  change: Pick<InboxEvent, 'epoch' | 'version' | 'previousVersion' | 'unreadCount' | 'totalCount'>,
-  ids: string[],
-  at: Date,
-) => InboxEvent;
-
-function toResult(row: ChangedRow | undefined, toEvent: ChangeOf): ChangeResult {
-  if (!row) return { event: undefined, unreadCount: 0 };
+function toResult(
+  row: ChangedRow | undefined,
+  toEvent: (change: Change, ids: string[], at: Date) => InboxEvent,
+): ChangeResult {
+  if (!row) return { event: undefined, unreadCount: 0, cursor: encodeCursor(NO_EPOCH, 0) };
   const version = Number(row.version);
   const { epoch, unread: unreadCount, total: totalCount } = row;
   const change = { epoch, version, previousVersion: version - 1, unreadCount, totalCount };
-  return { event: row.ids ? toEvent(change, row.ids, new Date(row.at_ms)) : undefined, unreadCount };
+  return {
+    event: row.ids ? toEvent(change, row.ids, new Date(row.at_ms)) : undefined,
+    unreadCount,
+    cursor: encodeCursor(epoch, version),
+  };
 }

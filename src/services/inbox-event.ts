@@ -1,4 +1,4 @@
-import { NO_EPOCH } from './cursor.ts';
+import { type CursorFault, NO_EPOCH, encodeCursor } from './cursor.ts';
 import type { InboxAddress } from './caller.ts';
 import type { Notification } from './notification.ts';
 
@@ -15,10 +15,29 @@ interface Change {
 /** One change of one inbox. On replay from the log the counts are those of now. */
 export type InboxEvent = Change &
   (
-    | { readonly kind: 'added'; readonly notification: Notification }
+    | { readonly kind: 'added' | 'updated'; readonly notification: Notification }
     | { readonly kind: 'read'; readonly ids: readonly string[]; readonly readAt: Date }
     | { readonly kind: 'deleted'; readonly ids: readonly string[] }
   );
+
+/** Why a listener has to fetch anew. */
+export type ResetReason = CursorFault | 'EXPIRED_CURSOR' | 'INBOX_BEGAN_ANEW';
+
+/** Told to one listener: its cursor is of no use. It goes on from here, and has to fetch what was before. */
+export interface InboxReset extends Change {
+  readonly kind: 'reset';
+  readonly reason: ResetReason;
+}
+
+/** What a listener of all changes gets. */
+export type StreamEvent = InboxEvent | InboxReset;
+
+/** The cursor up to which a listener knows the inbox once it has taken the event. */
+export const cursorOf = ({ epoch, version }: StreamEvent): string => encodeCursor(epoch, version);
+
+/** The cursor before the event. */
+export const previousCursorOf = ({ epoch, previousVersion }: StreamEvent): string =>
+  encodeCursor(epoch, previousVersion);
 
 /** What is published: an event, or, when that would be large, only that the log has moved. */
 export type Doorbell = InboxEvent | (Change & { readonly kind: 'moved' });
@@ -30,7 +49,7 @@ export const inboxTopic = ({ tenantId, userId }: InboxAddress): string =>
   `carillon:inbox:${encodeURIComponent(tenantId)}:${encodeURIComponent(userId)}`;
 
 export function toDoorbell(event: InboxEvent): Doorbell {
-  if (event.kind !== 'added') return event;
+  if (event.kind === 'read' || event.kind === 'deleted') return event;
   const { notification: n } = event;
   const size = n.title.length + n.content.length + (n.data === null ? 0 : JSON.stringify(n.data).length);
   if (size <= INLINE_CHARACTERS) return event;
@@ -57,7 +76,8 @@ export function fromTopic(message: unknown, address: InboxAddress): Doorbell | u
   switch (kind) {
     case 'moved':
       return { ...change, kind };
-    case 'added': {
+    case 'added':
+    case 'updated': {
       const notification = reviveNotification(rest['notification'], address);
       return notification && { ...change, kind, notification };
     }

@@ -2,14 +2,18 @@ import type { Logger } from '../logger.ts';
 import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH } from './cursor.ts';
-import { type Doorbell, type InboxEvent, fromTopic, inboxTopic } from './inbox-event.ts';
-import type { InboxHead, InboxLog } from './inbox-log.ts';
+import { EMPTY_HEAD, type InboxHead } from './inbox-head.ts';
+import { type Doorbell, type InboxEvent, type ResetReason, fromTopic, inboxTopic } from './inbox-event.ts';
+import type { InboxLog } from './inbox-log.ts';
+import type { InboxReplays } from './inbox-replay.ts';
 
 /** What a feed drives. */
 export interface FeedListener {
   /** The next change, in order. Must not throw. */
   push(event: InboxEvent): void;
-  /** The feed cannot go on in order; the listener ends and its owner comes back with a cursor. */
+  /** What was told so far cannot be continued, as the inbox was lost and began anew: what follows is after this head. */
+  restart(head: InboxHead, reason: ResetReason): void;
+  /** The feed cannot go on; the listener ends and its owner comes back with a cursor. */
   fail(error: Error): void;
 }
 
@@ -17,6 +21,7 @@ export interface InboxFeedOptions {
   address: InboxAddress;
   topics: Topics;
   log: InboxLog;
+  replays: InboxReplays;
   logger: Logger;
   onClosed: () => void;
 }
@@ -26,8 +31,6 @@ const OVERTAKEN_WAIT_MS = 25;
 
 /** How many early doorbells wait for the one before them; past that the log is read at once. */
 const MAX_EARLY = 64;
-
-const CATCH_UP_PAGE = 200;
 
 /** After a failed read of the log. */
 const RETRY_MS = 500;
@@ -43,7 +46,7 @@ export class InboxFeed {
   readonly #early = new Map<number, Doorbell>();
   /** A doorbell was let go because too many were early: the log has it. */
   #letGo = false;
-  #head: InboxHead = { epoch: NO_EPOCH, version: 0, totalCount: 0, unreadCount: 0 };
+  #head: InboxHead = EMPTY_HEAD;
   /** Some listener knows of additions up to this version. */
   #known = 0;
   #holders = 0;
@@ -143,7 +146,7 @@ export class InboxFeed {
 
   #tell(event: InboxEvent): void {
     const { epoch, version, totalCount, unreadCount } = event;
-    this.#head = { epoch, version, totalCount, unreadCount };
+    this.#head = { epoch, version, totalCount, unreadCount, horizon: this.#head.horizon };
     for (const listener of this.#listeners) listener.push(event);
   }
 
@@ -200,16 +203,18 @@ export class InboxFeed {
   }
 
   async #tellFromLog(): Promise<void> {
+    const { version } = this.#head;
+    const reader = this.#options.replays.after(this.address, version, { knownUpTo: Math.max(version, this.#known) });
     for (;;) {
-      const { version } = this.#head;
-      const known = Math.max(version, this.#known);
-      const replay = await this.#options.log.changesSince(this.address, version, CATCH_UP_PAGE, false, known);
+      const replay = await reader.next();
       if (this.#closed) return;
       const { epoch } = this.#head;
-      if (epoch !== NO_EPOCH && replay.head.epoch !== epoch) {
-        // The inbox was lost and began anew, or vanished: positions held by listeners mean nothing any more.
+      const beganAnew = epoch !== NO_EPOCH && replay.head.epoch !== epoch;
+      if (beganAnew || replay.expired) {
         this.#head = replay.head;
-        for (const listener of [...this.#listeners]) listener.fail(new Error('the inbox began anew'));
+        this.#known = replay.head.version;
+        const reason = beganAnew ? 'INBOX_BEGAN_ANEW' : 'EXPIRED_CURSOR';
+        for (const listener of [...this.#listeners]) listener.restart(replay.head, reason);
         return;
       }
       for (const event of replay.events) this.#tell(event);

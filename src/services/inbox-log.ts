@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
+import { Batcher } from './batcher.ts';
 import type { InboxAddress } from './caller.ts';
-import { NO_EPOCH } from './cursor.ts';
-import type { InboxEvent } from './inbox-event.ts';
+import { EMPTY_HEAD, type HeadRow, type InboxHead, headColumns, toHead } from './inbox-head.ts';
 import {
   type Notification,
   type NotificationPriority,
@@ -11,14 +11,6 @@ import {
   notificationColumns,
   toNotification,
 } from './notification.ts';
-
-/** The head of an inbox's log: its newest version, and its counters at that version. */
-export interface InboxHead {
-  readonly epoch: string;
-  readonly version: number;
-  readonly totalCount: number;
-  readonly unreadCount: number;
-}
 
 export interface Filter {
   readonly unread?: boolean | undefined;
@@ -45,32 +37,9 @@ export interface Page {
   readonly notifications: Notification[];
 }
 
-export interface Replay {
-  readonly head: InboxHead;
-  readonly events: InboxEvent[];
-  /** Whether `events` reach up to `head`. */
-  readonly complete: boolean;
-}
-
-interface HeadRow {
-  epoch: string;
-  version: string;
-  total: number;
-  unread: number;
-}
-
-const EMPTY_HEAD: InboxHead = { epoch: NO_EPOCH, version: 0, totalCount: 0, unreadCount: 0 };
-
-const toHead = (row: HeadRow): InboxHead => ({
-  epoch: row.epoch,
-  version: Number(row.version),
-  totalCount: row.total,
-  unreadCount: row.unread,
-});
-
 const all = (conditions: RawBuilder<unknown>[]): RawBuilder<unknown> => sql.join(conditions, sql` and `);
 
-function filterConditions({ unread, types, priorities }: Filter): RawBuilder<unknown>[] {
+export function filterConditions({ unread, types, priorities }: Filter): RawBuilder<unknown>[] {
   return [
     ...(unread === undefined ? [] : [unread ? sql`n.read_at is null` : sql`n.read_at is not null`]),
     ...(types ? [sql`n.type = any(${types}::text[])`] : []),
@@ -78,12 +47,25 @@ function filterConditions({ unread, types, priorities }: Filter): RawBuilder<unk
   ];
 }
 
+/** Inboxes whose heads one statement reads. */
+const HEADS_OF_STATEMENT = 500;
+
 /** Reads of the log. Every method is one statement, so that what it answers belongs to one moment. */
 export class InboxLog {
   readonly #database: Database;
+  readonly #heads: Batcher<InboxAddress, InboxHead>;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#heads = new Batcher<InboxAddress, InboxHead>({
+      write: async (addresses) => {
+        const found = await this.heads(addresses);
+        return addresses.map((_address, index) => found.get(index) ?? EMPTY_HEAD);
+      },
+      maxBatch: HEADS_OF_STATEMENT,
+      maxInFlight: 2,
+      maxQueued: Number.POSITIVE_INFINITY,
+    });
   }
 
   get #db() {
@@ -93,7 +75,7 @@ export class InboxLog {
   /** The head of each inbox that exists, by its place in `addresses`. */
   async heads(addresses: readonly InboxAddress[]): Promise<Map<number, InboxHead>> {
     const { rows } = await sql<HeadRow & { nth: number }>`
-      select asked.nth::int, i.epoch, i.version, i.total, i.unread
+      select asked.nth::int, ${headColumns}
       from unnest(${addresses.map((one) => one.tenantId)}::text[], ${addresses.map((one) => one.userId)}::text[])
         with ordinality as asked (tenant_id, user_id, nth)
       join inbox i using (tenant_id, user_id)
@@ -101,9 +83,12 @@ export class InboxLog {
     return new Map(rows.map((row) => [row.nth - 1, toHead(row)]));
   }
 
-  /** The head of an inbox; version 0 and no epoch when it does not exist yet. */
-  async head(address: InboxAddress): Promise<InboxHead> {
-    return (await this.heads([address])).get(0) ?? EMPTY_HEAD;
+  /**
+   * The head of an inbox; version 0 and no epoch when it does not exist yet. Callers that ask at about the same time
+   * share a statement.
+   */
+  head(address: InboxAddress): Promise<InboxHead> {
+    return this.#heads.add(address);
   }
 
   async find({ tenantId, userId }: InboxAddress, id: string): Promise<Notification | undefined> {
@@ -126,7 +111,7 @@ export class InboxLog {
     ]);
     const direction = order === 'newest' ? sql`desc` : sql`asc`;
     const { rows } = await sql<HeadRow & (NotificationRow | { id: null })>`
-      select i.epoch, i.version, i.total, i.unread, page.*
+      select ${headColumns}, page.*
       from inbox i
       left join lateral (
         select ${notificationColumns} from notification n
@@ -157,89 +142,4 @@ export class InboxLog {
     `.execute(this.#db);
     return rows[0]?.count ?? 0;
   }
-
-  /**
-   * What changed after a version, in order of version, at most about `limit` events: additions that still stand, with
-   * their present state; then reads and deletions of what was there. What came and went meanwhile is left out, and
-   * counts are those of the head. With `additionsOnly`, only additions. Whoever knows of additions up to `knownUpTo` is
-   * told when they were deleted.
-   */
-  async changesSince(
-    address: InboxAddress,
-    after: number,
-    limit: number,
-    additionsOnly = false,
-    knownUpTo = after,
-  ): Promise<Replay> {
-    const { tenantId, userId } = address;
-    const others = additionsOnly ? sql`false` : sql`true`;
-    // A group of rows that changed together is one event, so it is never cut: "with ties".
-    const { rows } = await sql<HeadRow & Partial<ChangeRow> & { kind: 'added' | 'read' | 'deleted' | null }>`
-      with box as materialized (
-        select id, epoch, version, total, unread from inbox where tenant_id = ${tenantId} and user_id = ${userId}
-      ), changes as (
-        (select n.seq as at, 'added' as kind, ${notificationColumns} from notification n
-          where n.inbox_id = (select id from box) and n.seq > ${after}::bigint order by n.seq limit ${limit})
-        union all
-        (select n.version, 'read', ${notificationColumns} from notification n
-          where n.inbox_id = (select id from box) and n.version > ${after}::bigint and n.version > n.seq and ${others}
-          order by n.version fetch first ${sql.lit(limit)} rows with ties)
-        union all
-        (select t.version, 'deleted', t.notification_id, t.seq, null, null, null, null, null, null, null, null, null,
-            null, null, null, null from tombstone t
-          where t.inbox_id = (select id from box) and t.version > ${after}::bigint and t.seq <= ${knownUpTo}::bigint
-            and ${others}
-          order by t.version fetch first ${sql.lit(limit)} rows with ties)
-      )
-      select box.epoch, box.version, box.total, box.unread, changes.*
-      from box left join changes on true order by changes.at
-    `.execute(this.#db);
-    const first = rows[0];
-    if (!first) return { head: EMPTY_HEAD, events: [], complete: true };
-    const head = toHead(first);
-    const changes = rows.filter((row): row is HeadRow & ChangeRow => row.kind !== null);
-    return { head, ...toEvents(changes, { ...head, ...address }, after, limit) };
-  }
-}
-
-interface ChangeRow extends NotificationRow {
-  at: string;
-  kind: 'added' | 'read' | 'deleted';
-}
-
-/** Joins rows that changed together, and stops where one of the cut lists may hold something earlier. */
-function toEvents(
-  rows: readonly ChangeRow[],
-  head: InboxHead & InboxAddress,
-  after: number,
-  limit: number,
-): { events: InboxEvent[]; complete: boolean } {
-  let end = Number.POSITIVE_INFINITY;
-  for (const kind of ['added', 'read', 'deleted'] as const) {
-    const ofKind = rows.filter((row) => row.kind === kind);
-    if (ofKind.length >= limit) end = Math.min(end, Number(ofKind.at(-1)?.at));
-  }
-  const events: InboxEvent[] = [];
-  let ids: string[] = [];
-  for (const row of rows) {
-    const version = Number(row.at);
-    if (version > end) break;
-    const last = events.at(-1);
-    if (last?.version === version && row.kind !== 'added') {
-      ids.push(row.id);
-      continue;
-    }
-    const change = {
-      epoch: head.epoch,
-      version,
-      previousVersion: last?.version ?? after,
-      unreadCount: head.unreadCount,
-      totalCount: head.totalCount,
-    };
-    ids = [row.id];
-    if (row.kind === 'added') events.push({ ...change, kind: 'added', notification: toNotification(row, head) });
-    else if (row.kind === 'deleted') events.push({ ...change, kind: 'deleted', ids });
-    else events.push({ ...change, kind: 'read', ids, readAt: new Date(row.read_at_ms ?? row.created_at_ms) });
-  }
-  return { events, complete: end === Number.POSITIVE_INFINITY };
 }

@@ -21,6 +21,8 @@ export interface Notification {
   readonly id: string;
   /** Its place in the inbox: serves wherever a cursor is asked for. */
   readonly cursor: string;
+  /** The cursor of its last change: everything about it up to now lies before. */
+  readonly changeCursor: string;
   readonly tenantId: string;
   readonly recipientId: string;
   readonly senderId: string | null;
@@ -42,6 +44,7 @@ export interface Notification {
 export interface NotificationRow {
   id: string;
   seq: string;
+  version: string;
   sender_id: string | null;
   type: NotificationType;
   priority: NotificationPriority;
@@ -63,7 +66,7 @@ export const milliseconds = (column: string): RawBuilder<number> =>
 
 /** What to select from `notification n`. */
 export const notificationColumns: RawBuilder<NotificationRow> = sql`
-  n.id, n.seq, n.sender_id, n.type, n.priority, n.channel, n.status, n.title, n.content, n.link, n.data,
+  n.id, n.seq, n.version, n.sender_id, n.type, n.priority, n.channel, n.status, n.title, n.content, n.link, n.data,
   n.related_type, n.related_id, ${milliseconds('n.read_at')} as read_at_ms, ${milliseconds('n.created_at')} as created_at_ms`;
 
 export function toNotification(
@@ -73,6 +76,7 @@ export function toNotification(
   return {
     id: row.id,
     cursor: encodeCursor(inbox.epoch, Number(row.seq)),
+    changeCursor: encodeCursor(inbox.epoch, Number(row.version)),
     tenantId: inbox.tenantId,
     recipientId: inbox.userId,
     senderId: row.sender_id,

@@ -1,30 +1,24 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Config } from '../config.ts';
-import type { CarillonError } from '../errors.ts';
-import { badInput, forbidden, notFound } from '../errors.ts';
+import { type CarillonError, badInput, forbidden, notFound } from '../errors.ts';
 import { Batcher } from './batcher.ts';
 import { type Caller, type InboxAddress, hasRole } from './caller.ts';
-import { decodeCursor, versionIn } from './cursor.ts';
+import { decodeCursor, mustBeIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
 import type { Hub } from './hub.ts';
 import type { ChangeResult, InboxChanges } from './inbox-changes.ts';
-import type { InboxEvent } from './inbox-event.ts';
+import type { StreamEvent } from './inbox-event.ts';
 import type { InboxListener } from './inbox-listener.ts';
-import type { Filter, InboxHead, InboxLog, Page } from './inbox-log.ts';
+import { type InboxHead, headCursor } from './inbox-head.ts';
+import type { Filter, InboxLog } from './inbox-log.ts';
+import type { InboxPages, NotificationPage, NumberedPage, Paging } from './inbox-pages.ts';
 import type { Notification } from './notification.ts';
 import type { Rules, SendInput } from './notification-rules.ts';
 import { type SendItem, type SendResult, exclusiveKeyOf } from './send-writer.ts';
 
 export type { Filter } from './inbox-log.ts';
+export type { NotificationPage, Paging } from './inbox-pages.ts';
 export type { SendInput } from './notification-rules.ts';
-
-/** Relay's paging arguments over a list that is newest first: `after` goes to older ones. */
-export interface Paging {
-  first?: number | null | undefined;
-  after?: string | null | undefined;
-  last?: number | null | undefined;
-  before?: string | null | undefined;
-}
 
 export interface StreamOptions {
   /** The last cursor that the reader has: first comes everything after it. */
@@ -33,20 +27,25 @@ export interface StreamOptions {
   onSlow?: (() => void) | undefined;
 }
 
-export interface NotificationPage {
-  readonly notifications: Notification[];
-  readonly hasNextPage: boolean;
-  readonly hasPreviousPage: boolean;
-  /** How many match the filter. */
-  readonly totalCount: () => Promise<number>;
-  /** How many of those are unread. */
-  readonly unreadCount: () => Promise<number>;
+/** Where an inbox stands: the cursor to stream from, and the counts at that point. */
+export interface InboxState {
+  readonly cursor: string;
+  readonly unreadCount: number;
+  readonly totalCount: number;
+}
+
+/** What a change of many did; `cursor` is the point of the log that it led to. */
+export interface BatchResult {
+  readonly count: number;
+  readonly unreadCount: number;
+  readonly cursor: string;
 }
 
 export interface NotificationsOptions {
-  config: Pick<Config, 'sendPolicy' | 'defaultPageSize' | 'maxPageSize' | 'maxQueuedSends'>;
+  config: Pick<Config, 'sendPolicy' | 'maxQueuedSends'>;
   rules: Rules;
   log: InboxLog;
+  pages: InboxPages;
   changes: InboxChanges;
   hub: Hub;
   write: (items: readonly SendItem[]) => Promise<readonly (SendResult | CarillonError)[]>;
@@ -58,8 +57,8 @@ const MAX_BATCH = 500;
 /** Two statements: one may wait for a lock, or for the disk, while the other goes on. */
 const MAX_IN_FLIGHT = 2;
 
-/** Page numbers beyond this are nobody's; the position of the first row must stay a safe number. */
-export const MAX_PAGE_NUMBER = 1_000_000;
+/** Rows that one step of `markAllRead` changes. */
+const MARK_ALL_STEP = 1000;
 
 /**
  * What the product does, for a caller and within that caller's tenant and inbox. Every door calls these methods, so
@@ -122,51 +121,13 @@ export class Notifications {
   }
 
   /** A Relay page, newest first. Page and counts belong to one moment. */
-  async list(caller: Caller, paging: Paging, filter: Filter = {}): Promise<NotificationPage> {
-    const { backward, size } = this.#pageSize(paging);
-    const after = paging.after == null ? undefined : decodeCursor(paging.after, 'after');
-    const before = paging.before == null ? undefined : decodeCursor(paging.before, 'before');
-    const { log } = this.#options;
-    const page = await reachDatabase(
-      log.page(caller, {
-        filter,
-        order: backward ? 'oldest' : 'newest',
-        limit: size + 1,
-        before: after?.version,
-        after: before?.version,
-      }),
-    );
-    if (after) versionIn(page.head, after, 'after');
-    if (before) versionIn(page.head, before, 'before');
-    const more = page.notifications.length > size;
-    const notifications = page.notifications.slice(0, size);
-    if (backward) notifications.reverse();
-    // One more look in the other direction, and only where the caller came from there.
-    const behind = backward
-      ? before !== undefined && (await this.#any(caller, filter, { before: before.version + 1 }))
-      : after !== undefined && (await this.#any(caller, filter, { after: after.version - 1 }));
-    return {
-      notifications,
-      hasNextPage: backward ? behind : more,
-      hasPreviousPage: backward ? more : behind,
-      totalCount: () => this.#count(caller, filter, page.head),
-      unreadCount: () =>
-        filter.unread === false ? Promise.resolve(0) : this.#count(caller, { ...filter, unread: true }, page.head),
-    };
+  list(caller: Caller, paging: Paging, filter: Filter = {}): Promise<NotificationPage> {
+    return this.#options.pages.list(caller, paging, filter);
   }
 
   /** A numbered page, newest first, and the true total under the filter. Cost grows with the page number. */
-  async listPage(caller: Caller, page: number, pageSize: number, filter: Filter): Promise<Page & { total: number }> {
-    const { maxPageSize } = this.#options.config;
-    if (!Number.isInteger(page) || page < 1 || page > MAX_PAGE_NUMBER) {
-      throw badInput('page', `page must be a whole number from 1 to ${MAX_PAGE_NUMBER}.`);
-    }
-    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > maxPageSize) {
-      throw badInput('pageSize', `page_size must be a whole number from 1 to ${maxPageSize}.`);
-    }
-    const request = { filter, order: 'newest' as const, limit: pageSize, offset: (page - 1) * pageSize };
-    const found = await reachDatabase(this.#options.log.page(caller, request));
-    return { ...found, total: await this.#count(caller, filter, found.head) };
+  listPage(caller: Caller, page: number, pageSize: number, filter: Filter): Promise<NumberedPage> {
+    return this.#options.pages.listPage(caller, page, pageSize, filter);
   }
 
   async unreadCount(caller: Caller, filter: Filter = {}): Promise<number> {
@@ -181,37 +142,72 @@ export class Notifications {
     return this.get(caller, id);
   }
 
-  /** Marks many as read. `count` is how many were unread until now; unknown ids and repetitions change nothing. */
-  async batchMarkRead(caller: Caller, ids: readonly string[]): Promise<{ count: number; unreadCount: number }> {
-    const known = this.#options.rules.ids(ids);
-    const { event, unreadCount } = await this.#change(caller, this.#options.changes.markRead(caller, known));
-    return { count: event?.kind === 'read' ? event.ids.length : 0, unreadCount };
+  /** Marks one as unread; one that is unread already stays as it is. */
+  async markUnread(caller: Caller, id: string): Promise<Notification> {
+    const known = this.#options.rules.id(id);
+    if (known !== undefined) await this.#change(caller, this.#options.changes.markUnread(caller, known));
+    return this.get(caller, id);
   }
 
-  async delete(caller: Caller, id: string): Promise<{ id: string; unreadCount: number }> {
+  /** Marks many as read. `count` is how many were unread until now; unknown ids and repetitions change nothing. */
+  async batchMarkRead(caller: Caller, ids: readonly string[]): Promise<BatchResult> {
+    const known = this.#options.rules.ids(ids);
+    const { event, unreadCount, cursor } = await this.#change(caller, this.#options.changes.markRead(caller, known));
+    return { count: event?.kind === 'read' ? event.ids.length : 0, unreadCount, cursor };
+  }
+
+  /**
+   * Marks all unread ones that match as read, up to and including the cursor `upTo`: what came after it stays unread,
+   * as the person has not seen it. Without `upTo`, up to what is there now. Goes in steps of a thousand, each a change
+   * of its own, so that a large inbox is not locked for long; `count` is over all of them.
+   */
+  async markAllRead(caller: Caller, upTo: string | null | undefined, filter: Filter = {}): Promise<BatchResult> {
+    const cursor = upTo == null ? undefined : decodeCursor(upTo, 'upTo');
+    const head = await reachDatabase(this.#options.log.head(caller));
+    if (cursor) mustBeIn(head, cursor, 'upTo');
+    const last = cursor?.version ?? head.version;
+    if (filter.unread === false) return { count: 0, unreadCount: head.unreadCount, cursor: headCursor(head) };
+    let count = 0;
+    for (;;) {
+      const result = await this.#change(caller, this.#options.changes.markAllRead(caller, last, filter, MARK_ALL_STEP));
+      const step = result.event?.kind === 'read' ? result.event.ids.length : 0;
+      count += step;
+      // A short step may only mean that others read some of it meanwhile.
+      if (step === 0) return { count, unreadCount: result.unreadCount, cursor: result.cursor };
+    }
+  }
+
+  /** Where the inbox stands now. */
+  async state(caller: Caller): Promise<InboxState> {
+    const head = await reachDatabase(this.#options.log.head(caller));
+    return { cursor: headCursor(head), unreadCount: head.unreadCount, totalCount: head.totalCount };
+  }
+
+  async delete(caller: Caller, id: string): Promise<{ id: string; unreadCount: number; cursor: string }> {
     const known = this.#options.rules.id(id);
     if (known === undefined) throw notFound('notification');
-    const { event, unreadCount } = await this.#change(caller, this.#options.changes.delete(caller, [known]));
+    const { event, unreadCount, cursor } = await this.#change(caller, this.#options.changes.delete(caller, [known]));
     if (!event) throw notFound('notification');
-    return { id: known, unreadCount };
+    return { id: known, unreadCount, cursor };
   }
 
   /**
    * The caller's additions, each once and in order: after a cursor first those that were missed, then live.
    * Attached when the promise resolves. Ends with SlowConsumerError when too many wait.
    */
-  async additions(caller: Caller, options: StreamOptions = {}): Promise<AsyncIterableIterator<InboxEvent>> {
+  async additions(caller: Caller, options: StreamOptions = {}): Promise<AsyncIterableIterator<StreamEvent>> {
     return this.#listen(caller, options, true);
   }
 
   /**
    * Every change of the caller's inbox, each once and in order, and the head of the inbox at the start: after a cursor
-   * first what was missed, then live. Attached when the promise resolves. Ends with SlowConsumerError when too many wait.
+   * first what was missed, then live. A cursor of no use gets a reset first. Attached when the promise resolves. Ends
+   * with SlowConsumerError when too many wait.
    */
   async changes(
     caller: Caller,
     options: StreamOptions = {},
-  ): Promise<{ head: InboxHead; events: AsyncIterableIterator<InboxEvent> }> {
+  ): Promise<{ head: InboxHead; events: AsyncIterableIterator<StreamEvent> }> {
     const events = await this.#listen(caller, options, false);
     return { head: events.head, events };
   }
@@ -230,26 +226,5 @@ export class Notifications {
     const result = await reachDatabase(change);
     if (result.event) this.#options.hub.publish(address, result.event);
     return result;
-  }
-
-  #pageSize({ first, last }: Paging): { backward: boolean; size: number } {
-    const { defaultPageSize, maxPageSize } = this.#options.config;
-    if (first != null && last != null) throw badInput('last', 'first and last exclude each other.');
-    const field = last == null ? 'first' : 'last';
-    const size = first ?? last ?? defaultPageSize;
-    if (size < 1 || size > maxPageSize) throw badInput(field, `${field} must be from 1 to ${maxPageSize}.`);
-    return { backward: last != null, size };
-  }
-
-  async #any(caller: Caller, filter: Filter, bounds: { before?: number; after?: number }): Promise<boolean> {
-    const page = await reachDatabase(this.#options.log.page(caller, { filter, order: 'newest', limit: 1, ...bounds }));
-    return page.notifications.length > 0;
-  }
-
-  async #count(caller: Caller, filter: Filter, head: InboxHead | undefined): Promise<number> {
-    if (!head) return 0;
-    if (filter.types || filter.priorities) return reachDatabase(this.#options.log.count(caller, filter));
-    if (filter.unread === undefined) return head.totalCount;
-    return filter.unread ? head.unreadCount : head.totalCount - head.unreadCount;
   }
 }

@@ -62,6 +62,7 @@ const toStored = (
 ): Notification => ({
   id: stored.id,
   cursor: encodeCursor(stored.epoch, stored.seq),
+  changeCursor: encodeCursor(stored.epoch, stored.seq),
   tenantId: item.tenantId,
   recipientId: item.recipientId,
   senderId: item.senderId,

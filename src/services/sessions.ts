@@ -4,10 +4,11 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { MikroORM as Database, EntityManager } from '@mikro-orm/postgresql';
 import { CarillonError, notFound, unauthenticated } from '../errors.ts';
-import { RefreshToken } from '../entities/index.ts';
+import { RefreshToken, Revocation } from '../entities/index.ts';
 import { reachDatabase } from './database-failure.ts';
 import { check } from './notification-rules.ts';
 import { hashPassword, verifyPassword } from './password.ts';
+import type { Revocations } from './revocations.ts';
 import type { Tokens } from './tokens.ts';
 import type { UserRecord, Users } from './users.ts';
 
@@ -30,6 +31,14 @@ export interface SessionsOptions {
   database: Database;
   tokens: Tokens;
   users: Users;
+  revocations: Revocations;
+}
+
+/** All refresh tokens that came of one login. */
+interface Family {
+  familyId: string;
+  tenantId: string;
+  userId: string;
 }
 
 const REFRESH_TOKEN_BYTES = 32;
@@ -97,28 +106,61 @@ export class Sessions {
     this.#mustSign();
     const em = this.#options.database.em.fork();
     const session = await reachDatabase(em.transactional((inside) => this.#exchange(inside, digest(refreshToken))));
-    if (!session) throw unauthenticated('The refresh token is not valid.');
+    if (!session) {
+      await this.#options.revocations.poll();
+      throw unauthenticated('The refresh token is not valid.');
+    }
     return session;
+  }
+
+  /**
+   * Ends the session that a refresh token is of: its refresh tokens, its access tokens, and within two seconds its
+   * connections on every instance. One that is not known is over already.
+   */
+  async logout(refreshToken: string): Promise<void> {
+    const em = this.#options.database.em.fork();
+    await reachDatabase(
+      em.transactional(async (inside) => {
+        const family = await this.#lockFamily(inside, digest(refreshToken));
+        if (family) await this.#endFamily(inside, family);
+      }),
+    );
+    await this.#options.revocations.poll();
   }
 
   /** The new pair; nothing, and no family any more, when the token is not good for one. */
   async #exchange(em: EntityManager, hash: string): Promise<Session | undefined> {
-    const family = (await em.findOne(RefreshToken, { hash }, { fields: ['familyId'] }))?.familyId;
-    if (family === undefined) return undefined;
-    // One exchange of a family at a time: else a family could end while a new link of it is being written.
-    await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [family]);
+    const family = await this.#lockFamily(em, hash);
+    if (!family) return undefined;
     const unused = { hash, usedAt: null, expiresAt: { $gt: new Date() } };
     const taken = await em.nativeUpdate(RefreshToken, unused, { usedAt: new Date() });
     const link = taken === 1 ? await em.findOne(RefreshToken, { hash }, { refresh: true }) : null;
     const user = link ? await this.#options.users.byId(link.tenantId, link.userId, em) : undefined;
-    if (user) return this.#issue(em, user, family);
-    await em.nativeDelete(RefreshToken, { familyId: family });
+    if (user) return this.#issue(em, user, family.familyId);
+    await this.#endFamily(em, family);
     return undefined;
   }
 
-  /** Forgets refresh tokens that have expired. */
+  /** One change of a family at a time: else it could end while a new link of it is being written. */
+  async #lockFamily(em: EntityManager, hash: string): Promise<Family | undefined> {
+    const family = await em.findOne(RefreshToken, { hash }, { fields: ['familyId', 'tenantId', 'userId'] });
+    if (!family) return undefined;
+    await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [family.familyId]);
+    const { familyId, tenantId, userId } = family;
+    return { familyId, tenantId, userId };
+  }
+
+  async #endFamily(em: EntityManager, { familyId, tenantId, userId }: Family): Promise<void> {
+    await em.nativeDelete(RefreshToken, { familyId });
+    const expiresAt = new Date(Date.now() + this.#options.config.accessTokenTtl);
+    await em.insert(Revocation, { id: randomUUID(), tenantId, userId, sessionId: familyId, expiresAt });
+  }
+
+  /** Forgets refresh tokens and revocations that have expired. */
   async purge(): Promise<void> {
-    await this.#options.database.em.fork().nativeDelete(RefreshToken, { expiresAt: { $lt: new Date() } });
+    const em = this.#options.database.em.fork();
+    await em.nativeDelete(RefreshToken, { expiresAt: { $lt: new Date() } });
+    await em.nativeDelete(Revocation, { expiresAt: { $lt: new Date() } });
   }
 
   async #issue(em: EntityManager, user: UserRecord, familyId: string): Promise<Session> {
@@ -132,7 +174,12 @@ export class Sessions {
       expiresAt: new Date(Date.now() + config.refreshTokenTtl),
       usedAt: null,
     });
-    const accessToken = tokens.sign({ tenantId: user.tenantId, userId: user.id, roles: user.roles });
+    const accessToken = tokens.sign({
+      tenantId: user.tenantId,
+      userId: user.id,
+      roles: user.roles,
+      sessionId: familyId,
+    });
     return { accessToken, refreshToken, expiresIn: Math.ceil(config.accessTokenTtl / 1000), user };
   }
 

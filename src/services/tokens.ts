@@ -34,6 +34,8 @@ const claimsRule = z.object({
   sub: z.string().optional(),
   tenant_id: idRule('The tenant.'),
   exp: z.number(),
+  iat: z.number().optional().catch(undefined),
+  sid: z.string().optional().catch(undefined),
   roles: rolesRule.optional(),
   metadata: z.object({ roles: rolesRule.optional() }).optional().catch(undefined),
   scope: z.string().optional().catch(undefined),
@@ -44,6 +46,8 @@ export interface TokenSubject {
   tenantId: string;
   userId: string;
   roles: readonly string[];
+  /** The login that the token comes of: ending that ends the token. */
+  sessionId?: string;
 }
 
 /** Verifies the JWTs of all doors and signs those of login. */
@@ -97,6 +101,8 @@ export class Tokens {
       userId: claims.user_id ?? subjectRule.parse(claims.sub),
       roles: claims.roles ?? claims.metadata?.roles ?? claims.scope?.split(' ').filter(Boolean) ?? [],
       expiresAtMs: claims.exp * 1000,
+      issuedAtMs: (claims.iat ?? 0) * 1000,
+      sessionId: claims.sid,
     };
   }
 
@@ -141,10 +147,15 @@ export class Tokens {
   }
 
   /** Signs an access token. @throws Error when there is no JWT_SECRET; ask `canSign` first. */
-  sign({ tenantId, userId, roles }: TokenSubject, ttlMs = this.#config.accessTokenTtl): string {
+  sign({ tenantId, userId, roles, sessionId }: TokenSubject, ttlMs = this.#config.accessTokenTtl): string {
     if (!this.#secret) throw new Error('JWT_SECRET is not set');
     const { jwtIssuer, jwtAudience } = this.#config;
-    const claims = { user_id: userId, tenant_id: tenantId, ...(roles.length > 0 ? { roles } : {}) };
+    const claims = {
+      user_id: userId,
+      tenant_id: tenantId,
+      ...(roles.length > 0 ? { roles } : {}),
+      ...(sessionId ? { sid: sessionId } : {}),
+    };
     return jwt.sign(claims, this.#secret, {
       algorithm: 'HS256',
       subject: userId,

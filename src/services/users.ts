@@ -3,7 +3,7 @@ import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
 import type { MikroORM as Database, EntityManager } from '@mikro-orm/postgresql';
 import { CarillonError, notFound } from '../errors.ts';
-import { RefreshToken, User } from '../entities/index.ts';
+import { RefreshToken, Revocation, User } from '../entities/index.ts';
 import { check, idRule, textRule } from './notification-rules.ts';
 import { hashPassword } from './password.ts';
 
@@ -25,6 +25,9 @@ export interface NewUser {
 
 const MAX_PASSWORD_CHARACTERS = 1024;
 const LEAST_PASSWORD_CHARACTERS = 8;
+
+/** Access tokens of any issuer are over by then. */
+const REVOKED_FOR_MS = 30 * 24 * 3_600_000;
 
 const newUserRule = z.object({
   tenantId: idRule('The tenant.'),
@@ -68,13 +71,26 @@ export class Users {
     return users.map(toRecord);
   }
 
-  /** Removes a user with all refresh tokens; the inbox stays. @throws CarillonError NOT_FOUND. */
+  /**
+   * Removes a user with all sessions: tokens that are out are good no longer, and connections end within two seconds, on
+   * every instance. The inbox stays.
+   *
+   * @throws CarillonError NOT_FOUND.
+   */
   async remove(tenantId: string, username: string): Promise<void> {
     await this.#database.em.fork().transactional(async (em) => {
       const user = await em.findOne(User, { tenantId, username });
       if (!user) throw notFound('user');
       await em.nativeDelete(RefreshToken, { tenantId, userId: user.id });
       await em.nativeDelete(User, { tenantId, id: user.id });
+      const expiresAt = new Date(Date.now() + REVOKED_FOR_MS);
+      await em.insert(Revocation, {
+        id: randomUUID(),
+        tenantId,
+        userId: user.id,
+        sessionId: null,
+        expiresAt,
+      });
     });
   }
 

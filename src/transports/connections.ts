@@ -2,7 +2,10 @@ import { CarillonError, unauthenticated } from '../errors.ts';
 import type { Caller } from '../services/caller.ts';
 
 /** Why the server ends a connection that did nothing wrong. */
-export type EndReason = 'draining' | 'expired';
+export type EndReason = 'draining' | 'expired' | 'revoked';
+
+/** What a peer is told whose token has ended. */
+export const tokenEnded = { expired: 'The token has expired', revoked: 'The token has been revoked' } as const;
 
 export interface Connection {
   readonly caller: Caller;
@@ -22,6 +25,7 @@ const EXPIRY_CHECK_MS = 250;
  */
 export class Connections implements Disposable {
   readonly #most: number;
+  readonly #isRevoked: (caller: Caller) => boolean;
   readonly #open = new Set<Connection>();
   readonly #guests = new Set<Guest>();
   readonly #perUser = new Map<string, number>();
@@ -29,8 +33,9 @@ export class Connections implements Disposable {
   #draining = false;
   #emptied: (() => void) | undefined;
 
-  constructor(options: { maxConnectionsPerUser: number }) {
+  constructor(options: { maxConnectionsPerUser: number; isRevoked: (caller: Caller) => boolean }) {
     this.#most = options.maxConnectionsPerUser;
+    this.#isRevoked = options.isRevoked;
     this.#timer = setInterval(() => this.#endExpired(), EXPIRY_CHECK_MS).unref();
   }
 
@@ -40,11 +45,12 @@ export class Connections implements Disposable {
 
   /**
    * @throws CarillonError RATE_LIMITED when the user has as many as allowed; UNAVAILABLE while draining; UNAUTHENTICATED
-   * when the token has just expired.
+   * when the token has just expired or been revoked: since it was checked, a subscription may have been made.
    */
   open(connection: Connection): void {
     this.#mustAccept();
     if (connection.caller.expiresAtMs <= Date.now()) throw unauthenticated('The token has expired.');
+    if (this.#isRevoked(connection.caller)) throw unauthenticated('The token has been revoked.');
     const user = userKey(connection.caller);
     const count = this.#perUser.get(user) ?? 0;
     if (count >= this.#most) {
@@ -98,6 +104,11 @@ export class Connections implements Disposable {
   #mustAccept(): void {
     if (!this.#draining) return;
     throw new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
+  }
+
+  /** Ends the connections whose tokens have been revoked. */
+  endRevoked(): void {
+    for (const connection of this.#open) if (this.#isRevoked(connection.caller)) connection.end('revoked');
   }
 
   #endExpired(): void {

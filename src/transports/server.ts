@@ -21,6 +21,7 @@ export interface DoorsOptions {
   notifications: Notifications;
   sessions: Sessions;
   verify: (token: string | undefined) => Promise<Caller>;
+  isRevoked: (caller: Caller) => boolean;
   isReady: () => Promise<boolean>;
   version: string;
 }
@@ -45,7 +46,10 @@ const PREFLIGHT_SECONDS = 600;
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, logger, notifications, sessions, verify } = options;
   const allowedOrigins = new Set(config.allowedOrigins ?? []);
-  const connections = new Connections(config);
+  const connections = new Connections({
+    maxConnectionsPerUser: config.maxConnectionsPerUser,
+    isRevoked: options.isRevoked,
+  });
   const operations = new Operations({ notifications, logger, maxTokens: config.maxQueryTokens });
   const graphqlHttp = createGraphQLHttp({ operations, connections, verify, logger, maxBodyBytes: config.maxBodyBytes });
   const graphqlSocket = new GraphQLSocketDoor({

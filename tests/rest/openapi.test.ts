@@ -69,6 +69,7 @@ describe('the OpenAPI document', () => {
     expect(operations().map(({ at, method, operation }) => [method, at, operation.operationId])).toEqual([
       ['post', '/api/v1/auth/login', 'login'],
       ['post', '/api/v1/auth/refresh', 'refresh'],
+      ['post', '/api/v1/auth/logout', 'logout'],
       ['post', path, 'sendNotification'],
       ['get', path, 'listNotifications'],
       ['get', `${path}/unread-count`, 'countUnread'],

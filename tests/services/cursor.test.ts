@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { CarillonError } from '../../src/errors.ts';
-import { NO_EPOCH, decodeCursor, encodeCursor, newEpoch, versionIn } from '../../src/services/cursor.ts';
+import { NO_EPOCH, decodeCursor, encodeCursor, faultIn, mustBeIn, newEpoch } from '../../src/services/cursor.ts';
 
 const versions = [0, 1, 35, 36, 1e6, 2 ** 32, 36 ** 10 - 1];
 const epoch = newEpoch();
@@ -47,24 +47,34 @@ test.each([
 describe('a cursor in an inbox', () => {
   const head = { epoch, version: 10 };
 
-  test('stands for its version up to the head', () => {
-    expect([0, 1, 10].map((version) => versionIn(head, { epoch, version }, 'after'))).toEqual([0, 1, 10]);
+  test('is of use up to the head', () => {
+    for (const version of [0, 1, 10]) {
+      expect(faultIn(head, { epoch, version })).toBeUndefined();
+      mustBeIn(head, { epoch, version }, 'after');
+    }
   });
 
   test('is refused when it lies in the future, belongs to another inbox, or the inbox does not exist', () => {
     const cases = [
-      () => versionIn(head, { epoch, version: 11 }, 'before'),
-      () => versionIn(head, { epoch: newEpoch(), version: 1 }, 'before'),
-      () => versionIn(undefined, { epoch, version: 1 }, 'before'),
-      () => versionIn({ epoch: NO_EPOCH, version: 0 }, { epoch, version: 0 }, 'before'),
-      () => versionIn(head, { epoch: NO_EPOCH, version: 1 }, 'before'),
+      { inbox: head, cursor: { epoch, version: 11 }, fault: 'FUTURE_CURSOR' },
+      { inbox: head, cursor: { epoch: newEpoch(), version: 1 }, fault: 'FOREIGN_CURSOR' },
+      { inbox: undefined, cursor: { epoch, version: 1 }, fault: 'FOREIGN_CURSOR' },
+      { inbox: { epoch: NO_EPOCH, version: 0 }, cursor: { epoch, version: 0 }, fault: 'FOREIGN_CURSOR' },
+      { inbox: head, cursor: { epoch: NO_EPOCH, version: 1 }, fault: 'FOREIGN_CURSOR' },
     ];
-    for (const one of cases) expect(refusal(one)).toMatchObject({ code: 'BAD_USER_INPUT', field: 'before' });
+    for (const { inbox, cursor, fault } of cases) {
+      expect(faultIn(inbox, cursor)).toBe(fault);
+      const refused = refusal(() => mustBeIn(inbox, cursor, 'before'));
+      expect(refused).toMatchObject({ code: 'BAD_USER_INPUT', field: 'before' });
+    }
   });
 
   test('from before the inbox existed means the very beginning, whatever it has become', () => {
     const beginning = decodeCursor(encodeCursor(NO_EPOCH, 0), 'after');
-    expect(versionIn(head, beginning, 'after')).toBe(0);
-    expect(versionIn(undefined, beginning, 'after')).toBe(0);
+    for (const inbox of [head, undefined]) {
+      expect(faultIn(inbox, beginning)).toBeUndefined();
+      mustBeIn(inbox, beginning, 'after');
+    }
+    expect(beginning.version).toBe(0);
   });
 });

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config.ts';
-import { RefreshToken } from '../../src/entities/index.ts';
+import { RefreshToken, Revocation } from '../../src/entities/index.ts';
 import { createLogger } from '../../src/logger.ts';
+import { createInProcessTopics } from '../../src/pubsub/in-process.ts';
 import { Housekeeping } from '../../src/services/housekeeping.ts';
+import { Retention } from '../../src/services/retention.ts';
+import { Revocations } from '../../src/services/revocations.ts';
 import { Sessions } from '../../src/services/sessions.ts';
 import { Tokens } from '../../src/services/tokens.ts';
 import { Users } from '../../src/services/users.ts';
 import { TEST_SECRET } from '../support/app.ts';
 import { withClient } from '../support/postgres.ts';
+import { createHub } from './hub-support.ts';
 import { type Services, newAddress, numbers, openServices, resultOf, sendItem } from './support.ts';
 
 const HOUR_MS = 3_600_000;
@@ -23,12 +27,25 @@ afterAll(async () => {
   await services[Symbol.asyncDispose]();
 });
 
-function createHousekeeping(): Housekeeping {
+function createHousekeeping() {
   const { database } = services;
   const config = loadConfig({ JWT_SECRET: TEST_SECRET });
   const users = new Users(database);
-  const sessions = new Sessions({ config, database, users, tokens: new Tokens(config, logger) });
-  return new Housekeeping({ database, sessions, idempotencyWindowMs: HOUR_MS, logger });
+  const revocations = new Revocations(database, logger);
+  const sessions = new Sessions({ config, database, users, revocations, tokens: new Tokens(config, logger) });
+  const topics = createInProcessTopics();
+  const hub = createHub(topics, services);
+  const retention = new Retention({
+    database,
+    changes: services.changes,
+    hub,
+    tombstonesMs: HOUR_MS,
+    notificationsMs: undefined,
+  });
+  const housekeeping = new Housekeeping({ database, sessions, retention, idempotencyWindowMs: HOUR_MS, logger });
+  const resources = new AsyncDisposableStack();
+  for (const owned of [topics, hub, revocations, housekeeping]) resources.use(owned);
+  return { run: () => housekeeping.run(), [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 const count = (table: string): Promise<number> =>
@@ -56,7 +73,7 @@ test('forgets keys whose window has passed, however many, and keeps the others a
   expect(resultOf(forgotten).event).toMatchObject({ version: 2601 });
 });
 
-test('forgets refresh tokens that have expired', async () => {
+test('forgets refresh tokens and revocations that have expired', async () => {
   await using housekeeping = createHousekeeping();
   const em = services.database.em.fork();
   for (const seconds of [-1, 60]) {
@@ -71,8 +88,17 @@ test('forgets refresh tokens that have expired', async () => {
     };
     await em.insert(RefreshToken, token);
   }
+  const [expired, standing] = [-1, 60].map((seconds) => ({
+    id: randomUUID(),
+    tenantId: 'acme',
+    userId: 'u',
+    sessionId: randomUUID(),
+    expiresAt: new Date(Date.now() + seconds * 1000),
+  }));
+  for (const revocation of [expired!, standing!]) await em.insert(Revocation, revocation);
   await housekeeping.run();
   expect((await em.find(RefreshToken, {})).map(({ hash }) => hash)).toEqual(['60']);
+  expect((await em.find(Revocation, {})).map(({ id }) => id)).toEqual([standing!.id]);
 });
 
 test('two rounds at once do not hinder each other', async () => {

@@ -2,12 +2,13 @@ import { createLogger } from '../../src/logger.ts';
 import type { Topics } from '../../src/pubsub/topics.ts';
 import type { InboxAddress } from '../../src/services/caller.ts';
 import { Hub, type ListenOptions } from '../../src/services/hub.ts';
-import type { InboxEvent } from '../../src/services/inbox-event.ts';
+import type { InboxEvent, InboxReset } from '../../src/services/inbox-event.ts';
 import type { InboxListener } from '../../src/services/inbox-listener.ts';
-import { InboxLog, type Replay } from '../../src/services/inbox-log.ts';
+import type { InboxLog } from '../../src/services/inbox-log.ts';
+import { InboxReplays, type Replay, type ReplayReader } from '../../src/services/inbox-replay.ts';
 
-/** A log whose reads of changes a test can hold up and break. */
-export class ControlledLog extends InboxLog {
+/** Replays whose pages a test can hold up and break. */
+export class ControlledReplays extends InboxReplays {
   /** How many of the next reads fail. */
   failures = 0;
   reads = 0;
@@ -26,18 +27,20 @@ export class ControlledLog extends InboxLog {
     this.#gate = undefined;
   }
 
-  override async changesSince(
-    address: InboxAddress,
-    after: number,
-    limit: number,
-    additionsOnly = false,
-  ): Promise<Replay> {
+  override after(...args: Parameters<InboxReplays['after']>): ReplayReader {
+    const reader = super.after(...args);
+    const next = reader.next.bind(reader);
+    reader.next = () => this.#control(next);
+    return reader;
+  }
+
+  async #control(next: () => Promise<Replay>): Promise<Replay> {
     this.reads += 1;
     if (this.failures > 0) {
       this.failures -= 1;
       throw Object.assign(new Error('Connection terminated unexpectedly'), { code: '57P01' });
     }
-    const replay = await super.changesSince(address, after, limit, additionsOnly);
+    const replay = await next();
     this.#reading.resolve();
     await this.#gate?.promise;
     return replay;
@@ -47,10 +50,15 @@ export class ControlledLog extends InboxLog {
 const HOUR_MS = 3_600_000;
 
 /** A hub that compares with the log only when it is told to. */
-export const createHub = (topics: Topics, log: InboxLog, maxWaitingEvents = 100_000): Hub =>
+export const createHub = (
+  topics: Topics,
+  { log, replays }: { log: InboxLog; replays: InboxReplays },
+  maxWaitingEvents = 100_000,
+): Hub =>
   new Hub({
     topics,
     log,
+    replays,
     logger: createLogger({ level: 'silent', format: 'json' }),
     maxWaitingEvents,
     sweepIntervalMs: HOUR_MS,
@@ -59,6 +67,7 @@ export const createHub = (topics: Topics, log: InboxLog, maxWaitingEvents = 100_
 /** A listener that is read all the time. */
 export class Reader implements AsyncDisposable {
   readonly events: InboxEvent[] = [];
+  readonly resets: InboxReset[] = [];
   readonly listener: InboxListener;
   /** Resolves when the listener has ended; rejects with its error. */
   readonly done: Promise<void>;
@@ -72,6 +81,16 @@ export class Reader implements AsyncDisposable {
 
   static async open(hub: Hub, address: InboxAddress, options: ListenOptions = {}): Promise<Reader> {
     return new Reader(await hub.listen(address, options));
+  }
+
+  /** Resolves with the first reset. */
+  async reset(): Promise<InboxReset> {
+    for (;;) {
+      const [first] = this.resets;
+      if (first) return first;
+      const ended = await Promise.race([this.#arrived.promise, this.done.then(() => true)]);
+      if (ended === true) throw new Error('ended before a reset');
+    }
   }
 
   get versions(): number[] {
@@ -88,7 +107,8 @@ export class Reader implements AsyncDisposable {
 
   async #read(): Promise<void> {
     for await (const event of this.listener) {
-      this.events.push(event);
+      if (event.kind === 'reset') this.resets.push(event);
+      else this.events.push(event);
       this.#arrived.resolve();
       this.#arrived = Promise.withResolvers<void>();
     }

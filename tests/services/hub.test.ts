@@ -6,7 +6,7 @@ import type { Hub } from '../../src/services/hub.ts';
 import { SlowConsumerError } from '../../src/services/inbox-listener.ts';
 import { eventually } from '../support/eventually.ts';
 import { HostileTopics } from './hostile-topics.ts';
-import { ControlledLog, Reader, createHub } from './hub-support.ts';
+import { ControlledReplays, Reader, createHub } from './hub-support.ts';
 import { type Services, createRandom, newAddress, numbers, openServices, sendItems } from './support.ts';
 
 let services: Services;
@@ -28,7 +28,7 @@ const cursorAt = (epoch: string, version: number) => ({ epoch, version });
 describe('a listener', () => {
   test('without a cursor gets what comes from now on, once and in order, and the head of its beginning', async () => {
     await using topics = createInProcessTopics();
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     await add(hub, address, 3);
     await using reader = await Reader.open(hub, address);
@@ -40,7 +40,7 @@ describe('a listener', () => {
 
   test('of an inbox that does not exist yet gets its very first notification', async () => {
     await using topics = createInProcessTopics();
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     await using one = await Reader.open(hub, address);
     await using other = await Reader.open(hub, address, { after: cursorAt('-'.repeat(11), 0) });
@@ -54,7 +54,7 @@ describe('a listener', () => {
 
   test('with a cursor gets everything after it and goes on live, while sends go on all the time', async () => {
     await using topics = createInProcessTopics();
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     await add(hub, address, 250);
     const { epoch } = await services.log.head(address);
@@ -70,21 +70,50 @@ describe('a listener', () => {
     await Promise.all(readers.map((reader) => reader.listener.return()));
   });
 
-  test('is refused with a cursor of another inbox or of the future, and leaves no topic behind', async () => {
+  test('of additions only is refused with a cursor of another inbox or of the future, and leaves no topic behind', async () => {
     await using topics = new HostileTopics(createRandom(1));
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     await add(hub, address);
     const { epoch } = await services.log.head(address);
     for (const after of [cursorAt(newEpoch(), 1), cursorAt(epoch, 2)]) {
-      await expect(hub.listen(address, { after })).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'after' });
+      const refused = hub.listen(address, { after, additionsOnly: true });
+      await expect(refused).rejects.toMatchObject({ code: 'BAD_USER_INPUT', field: 'after' });
     }
     await eventually(() => topics.size === 0 && hub.feedCount === 0);
   });
 
+  test('of all changes gets a reset for such a cursor, which says why, and goes on live from there', async () => {
+    await using topics = createInProcessTopics();
+    await using hub = createHub(topics, services);
+    const address = newAddress();
+    await add(hub, address, 3);
+    const { epoch } = await services.log.head(address);
+    const cases = [
+      { after: cursorAt(newEpoch(), 1), reason: 'FOREIGN_CURSOR' },
+      { after: cursorAt(epoch, 99), reason: 'FUTURE_CURSOR' },
+    ] as const;
+    for (const [nth, { after, reason }] of cases.entries()) {
+      const version = 3 + nth;
+      await using reader = await Reader.open(hub, address, { after });
+      expect(await reader.reset()).toEqual({
+        kind: 'reset',
+        reason,
+        epoch,
+        version,
+        previousVersion: version,
+        unreadCount: version,
+        totalCount: version,
+      });
+      await add(hub, address);
+      await reader.reached(version + 1);
+      expect([reader.versions, reader.resets.length]).toEqual([[version + 1], 1]);
+    }
+  });
+
   test('takes a cursor that this instance’s feed has not heard of yet', async () => {
     await using topics = new HostileTopics(createRandom(1), { drop: 1 });
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     await using _behind = await Reader.open(hub, address);
     await add(hub, address, 2);
@@ -99,7 +128,7 @@ describe('a listener', () => {
 
   test('of additions only is told nothing else, in the backfill and live', async () => {
     await using topics = createInProcessTopics();
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     const items = sendItems(address, 4);
     await services.store(items);
@@ -124,7 +153,7 @@ describe('a listener that is not read', () => {
 
   test('is ended with SlowConsumerError past its bound, told once; others of the inbox miss nothing', async () => {
     await using topics = createInProcessTopics();
-    await using hub = createHub(topics, services.log, bound);
+    await using hub = createHub(topics, services, bound);
     const address = newAddress();
     const slowness = Promise.withResolvers<void>();
     const slow = await hub.listen(address, { onSlow: slowness.resolve });
@@ -149,7 +178,7 @@ describe('a listener that is not read', () => {
 
   test('in its backfill costs one page, however long the backfill is, and is never too slow', async () => {
     await using topics = createInProcessTopics();
-    await using hub = createHub(topics, services.log, bound);
+    await using hub = createHub(topics, services, bound);
     const address = newAddress();
     await add(hub, address, 10 * bound);
     const { epoch } = await services.log.head(address);
@@ -164,7 +193,7 @@ describe('a listener that is not read', () => {
 describe('the topic of an inbox', () => {
   test('is subscribed once for all its listeners, and left after the last', async () => {
     await using topics = new HostileTopics(createRandom(1));
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const address = newAddress();
     const listeners = await Promise.all(numbers(1, 50).map(() => hub.listen(address)));
     expect([topics.size, hub.feedCount]).toEqual([1, 1]);
@@ -176,7 +205,7 @@ describe('the topic of an inbox', () => {
 
   test('is not left behind by a thousand listeners that come and go at once, on a few inboxes', async () => {
     await using topics = new HostileTopics(createRandom(1));
-    await using hub = createHub(topics, services.log);
+    await using hub = createHub(topics, services);
     const random = createRandom(2);
     const addresses = numbers(1, 10).map(newAddress);
     await Promise.all(
@@ -194,7 +223,7 @@ describe('the topic of an inbox', () => {
 
   test('ends with the hub: listeners are told, and no new ones come', async () => {
     await using topics = new HostileTopics(createRandom(1));
-    const hub = createHub(topics, services.log);
+    const hub = createHub(topics, services);
     const listener = await hub.listen(newAddress());
     const late = hub.listen(newAddress());
     await Promise.all([hub[Symbol.asyncDispose](), expect(late).rejects.toThrow('closed')]);
@@ -206,13 +235,14 @@ describe('the topic of an inbox', () => {
 
 test('a backfill that the database fails ends its listener with UNAVAILABLE, and holds no topic', async () => {
   await using topics = new HostileTopics(createRandom(1));
-  const log = new ControlledLog(services.database);
-  await using hub = createHub(topics, log);
+  const { log } = services;
+  const replays = new ControlledReplays(services.database);
+  await using hub = createHub(topics, { log, replays });
   const address = newAddress();
   await add(hub, address, 2);
   const { epoch } = await log.head(address);
   const listener = await hub.listen(address, { after: cursorAt(epoch, 0) });
-  log.failures = 1;
+  replays.failures = 1;
   await expect(listener.next()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   expect(await listener.next()).toEqual({ done: true, value: undefined });
   await eventually(() => topics.size === 0 && hub.feedCount === 0);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
+import { NO_EPOCH, encodeCursor } from '../../src/services/cursor.ts';
 import type { ChangeResult } from '../../src/services/inbox-changes.ts';
 import { eventually } from '../support/eventually.ts';
 import { withClient } from '../support/postgres.ts';
@@ -21,7 +22,7 @@ async function filledInbox(count: number) {
   return { address, ids: items.map(({ id }) => id) };
 }
 
-const idsOf = ({ event }: ChangeResult): readonly string[] => (event && event.kind !== 'added' ? event.ids : []);
+const idsOf = ({ event }: ChangeResult): readonly string[] => (event && 'ids' in event ? event.ids : []);
 const versionsOf = (results: ChangeResult[]): number[] =>
   results.flatMap(({ event }) => (event ? [event.version] : [])).toSorted((a, b) => a - b);
 
@@ -46,8 +47,13 @@ describe('marking as read', () => {
     const { address, ids } = await filledInbox(2);
     await services.changes.markRead(address, [ids[0]!]);
     const again = await services.changes.markRead(address, [ids[0]!, uuidv7()]);
-    expect(again).toEqual({ event: undefined, unreadCount: 1 });
-    expect(await services.changes.markRead(newAddress(), ids)).toEqual({ event: undefined, unreadCount: 0 });
+    const { epoch } = await services.log.head(address);
+    expect(again).toEqual({ event: undefined, unreadCount: 1, cursor: encodeCursor(epoch, 3) });
+    expect(await services.changes.markRead(newAddress(), ids)).toEqual({
+      event: undefined,
+      unreadCount: 0,
+      cursor: encodeCursor(NO_EPOCH, 0),
+    });
     expect(await services.log.head(address)).toMatchObject({ version: 3, unreadCount: 1 });
   });
 
@@ -81,6 +87,45 @@ describe('marking as read', () => {
     const changes = results.filter(({ event }) => event).length;
     expect(versionsOf(results)).toEqual(numbers(61, 60 + changes));
     expect(await services.log.head(address)).toMatchObject({ version: 60 + changes, unreadCount: 60 - read.length });
+  });
+});
+
+describe('marking as unread', () => {
+  test('takes a reading back: one change, with the notification as it is then', async () => {
+    const { address, ids } = await filledInbox(3);
+    await services.changes.markRead(address, ids.slice(0, 2));
+    const { event, unreadCount, cursor } = await services.changes.markUnread(address, ids[0]!);
+    const { epoch } = await services.log.head(address);
+    expect([unreadCount, cursor]).toEqual([2, encodeCursor(epoch, 5)]);
+    const notification = await services.log.find(address, ids[0]!);
+    expect(notification).toMatchObject({ status: 'SENT', readAt: null, changeCursor: cursor });
+    const counts = { unreadCount: 2, totalCount: 3 };
+    expect(event).toEqual({ kind: 'updated', epoch, version: 5, previousVersion: 4, ...counts, notification });
+  });
+
+  test('of what is unread already, of an unknown id and in an inbox that does not exist changes nothing', async () => {
+    const { address, ids } = await filledInbox(2);
+    const { epoch } = await services.log.head(address);
+    const nothing = { event: undefined, unreadCount: 2, cursor: encodeCursor(epoch, 2) };
+    expect(await services.changes.markUnread(address, ids[0]!)).toEqual(nothing);
+    expect(await services.changes.markUnread(address, uuidv7())).toEqual(nothing);
+    expect(await services.changes.markUnread(newAddress(), ids[0]!)).toMatchObject({ event: undefined });
+  });
+
+  test('by ten callers at once counts once', async () => {
+    const { address, ids } = await filledInbox(1);
+    await services.changes.markRead(address, ids);
+    const results = await Promise.all(numbers(1, 10).map(() => services.changes.markUnread(address, ids[0]!)));
+    expect(versionsOf(results)).toEqual([3]);
+    expect(await services.log.head(address)).toMatchObject({ version: 3, totalCount: 1, unreadCount: 1 });
+  });
+
+  test('never reaches another user’s notification', async () => {
+    const { address, ids } = await filledInbox(1);
+    await services.changes.markRead(address, ids);
+    const neighbour = await filledInbox(1);
+    expect((await services.changes.markUnread(neighbour.address, ids[0]!)).event).toBeUndefined();
+    expect(await services.log.head(address)).toMatchObject({ version: 2, unreadCount: 0 });
   });
 });
 

@@ -1,10 +1,10 @@
-interface Change {
-  kind: 'added' | 'read' | 'deleted';
+export interface ModelChange {
+  kind: 'added' | 'read' | 'updated' | 'deleted';
   ids: readonly string[];
 }
 
-interface Outline {
-  kind: Change['kind'];
+export interface Outline {
+  kind: ModelChange['kind'];
   version: number;
   previousVersion: number;
   ids: string[];
@@ -13,9 +13,11 @@ interface Outline {
 /** What an inbox must be like after a history of changes, as plainly as it can be said. */
 export class InboxModel {
   /** The change that made version n stands at n - 1. */
-  readonly #history: Change[] = [];
+  readonly #history: ModelChange[] = [];
   /** Whether read, by id, in the order of the inbox. */
   readonly state = new Map<string, boolean>();
+  /** The version of the last change of each id. */
+  readonly #lastChange = new Map<string, number>();
 
   get ids(): string[] {
     return [...this.state.keys()];
@@ -27,21 +29,41 @@ export class InboxModel {
   }
 
   add(id: string): void {
-    this.#apply({ kind: 'added', ids: [id] });
+    this.apply({ kind: 'added', ids: [id] });
   }
 
   /** Answers with those that were unread. */
   read(ids: readonly string[]): readonly string[] {
-    return this.#apply({ kind: 'read', ids: ids.filter((id) => this.state.get(id) === false) });
+    const unread = [...new Set(ids)].filter((id) => this.state.get(id) === false);
+    return this.apply({ kind: 'read', ids: unread });
   }
 
+  /** Reads the oldest `most` unread ones of those that were added up to a version. Answers with them. */
+  readUpTo(version: number, most: number): readonly string[] {
+    return this.read(this.unreadUpTo(version).slice(0, most));
+  }
+
+  /** The unread ones that were added up to a version, oldest first. */
+  unreadUpTo(version: number): string[] {
+    const added = this.#history.slice(0, version).flatMap(({ kind, ids }) => (kind === 'added' ? ids : []));
+    return added.filter((id) => this.state.get(id) === false);
+  }
+
+  /** Answers with the id if it was read. */
+  unread(id: string): readonly string[] {
+    return this.apply({ kind: 'updated', ids: this.state.get(id) === true ? [id] : [] });
+  }
+
+  /** Answers with those that were there. */
   delete(ids: readonly string[]): readonly string[] {
-    return this.#apply({ kind: 'deleted', ids });
+    return this.apply({ kind: 'deleted', ids: [...new Set(ids)].filter((id) => this.state.has(id)) });
   }
 
-  #apply(change: Change): readonly string[] {
+  /** Takes over a change that has been seen to be right. */
+  apply(change: ModelChange): readonly string[] {
     if (change.ids.length > 0) this.#history.push(change);
     applyTo(this.state, change);
+    for (const id of change.ids) this.#lastChange.set(id, this.#history.length);
     return change.ids;
   }
 
@@ -52,26 +74,30 @@ export class InboxModel {
     return state;
   }
 
-  /** Of the ids that changed at a version, those that the log still tells to a reader who knows everything up to `after`. */
-  groupAt(version: number, after: number): string[] {
-    const { kind, ids } = this.#history[version - 1] as Change;
-    const told = kind === 'deleted' ? this.stateAt(after) : this.state;
-    return ids.filter((id) => told.has(id)).toSorted();
+  /** What the log still tells of a version to a reader who knows everything up to `known`. */
+  #groupAt(version: number, known: Map<string, boolean>): string[] {
+    const { kind, ids } = this.#history[version - 1] as ModelChange;
+    if (kind === 'deleted') return ids.filter((id) => known.has(id)).toSorted();
+    // Of several changes of one notification only the last one is there to tell; its addition is told beside it.
+    return ids
+      .filter((id) => this.state.has(id) && (kind === 'added' || this.#lastChange.get(id) === version))
+      .toSorted();
   }
 
   changesSince(after: number): Outline[] {
+    const known = this.stateAt(after);
     const outlines: Outline[] = [];
-    for (const [index, { kind }] of this.#history.entries()) {
-      const version = index + 1;
-      const ids = version > after ? this.groupAt(version, after) : [];
+    for (let version = after + 1; version <= this.#history.length; version += 1) {
+      const ids = this.#groupAt(version, known);
       const previousVersion = outlines.at(-1)?.version ?? after;
+      const { kind } = this.#history[version - 1] as ModelChange;
       if (ids.length > 0) outlines.push({ kind, version, previousVersion, ids });
     }
     return outlines;
   }
 }
 
-function applyTo(state: Map<string, boolean>, { kind, ids }: Change): void {
+function applyTo(state: Map<string, boolean>, { kind, ids }: ModelChange): void {
   for (const id of ids) {
     if (kind === 'deleted') state.delete(id);
     else state.set(id, kind === 'read');

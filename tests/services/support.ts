@@ -5,6 +5,7 @@ import type { InboxAddress } from '../../src/services/caller.ts';
 import { InboxChanges } from '../../src/services/inbox-changes.ts';
 import type { InboxEvent } from '../../src/services/inbox-event.ts';
 import { InboxLog } from '../../src/services/inbox-log.ts';
+import { InboxReplays } from '../../src/services/inbox-replay.ts';
 import { type SendItem, type SendResult, createSendWriter } from '../../src/services/send-writer.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -15,6 +16,7 @@ export interface Services extends AsyncDisposable {
   readonly url: string;
   readonly database: Database;
   readonly log: InboxLog;
+  readonly replays: InboxReplays;
   readonly changes: InboxChanges;
   readonly write: ReturnType<typeof createSendWriter>;
   /** Stores items that must all be accepted, and answers with what changed. */
@@ -32,6 +34,7 @@ export async function openServices({ idempotencyWindowMs = DAY_MS } = {}): Promi
     url,
     database,
     log: new InboxLog(database),
+    replays: new InboxReplays(database),
     changes: new InboxChanges(database),
     write,
     async store(items) {

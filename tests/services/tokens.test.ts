@@ -7,6 +7,7 @@ import { type TokenConfig, Tokens } from '../../src/services/tokens.ts';
 const SECRET = 'a secret of the tests, longer than 32 bytes';
 const REFUSED = { code: 'UNAUTHENTICATED', message: 'The token is not valid.' };
 const inAnHour = Math.floor(Date.now() / 1000) + 3600;
+const anHourAgo = inAnHour - 7200;
 const claims = { user_id: 'u', tenant_id: 't', exp: inAnHour };
 
 const pem = { type: 'spki', format: 'pem' } as const;
@@ -57,10 +58,23 @@ describe('the caller that a token names', () => {
     ['no roles, where metadata is no object', { metadata: 'admin' }, { roles: [] }],
     ['no roles, where scope is no text', { scope: ['admin'] }, { roles: [] }],
     ['whatever else it says', { iss: 'x', aud: ['y'], admin: true, nested: { a: 1 } }, {}],
-    ['an iat to come: it says nothing of validity, which is what nbf is for', { iat: inAnHour }, {}],
+    [
+      'an iat to come: it says nothing of validity, which is what nbf is for',
+      { iat: inAnHour },
+      { issuedAtMs: inAnHour * 1000 },
+    ],
+    ['the session of sid', { sid: 's' }, { sessionId: 's' }],
+    ['no session, where sid is no text', { sid: 1 }, {}],
   ])('%s', async (_, given, expected) => {
-    const caller = await hs256.verify(sign({ ...claims, ...given }));
-    expect(caller).toEqual({ tenantId: 't', userId: 'u', roles: [], expiresAtMs: inAnHour * 1000, ...expected });
+    const caller = await hs256.verify(sign({ iat: anHourAgo, ...claims, ...given }));
+    const times = { expiresAtMs: inAnHour * 1000, issuedAtMs: anHourAgo * 1000 };
+    expect(caller).toEqual({ tenantId: 't', userId: 'u', roles: [], sessionId: undefined, ...times, ...expected });
+  });
+
+  test('has no time of issue, the earliest that can be, where iat is missing or no number', async () => {
+    for (const iat of [undefined, 'today', null]) {
+      expect(await hs256.verify(forge(hsHeader, { ...claims, iat }))).toMatchObject({ issuedAtMs: 0 });
+    }
   });
 });
 

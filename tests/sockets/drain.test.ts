@@ -6,7 +6,14 @@ import { BEGINNING, connectGraphQL, connectLegacy, openGraphQL, sendTo, subscrib
 const GOING_AWAY = { code: 1001, reason: 'The server is shutting down' };
 
 async function countUnread(app: TestApp, { tenantId, id: userId }: Person): Promise<number> {
-  const caller = { tenantId, userId, roles: [], expiresAtMs: Date.now() + 60_000 };
+  const caller = {
+    tenantId,
+    userId,
+    roles: [],
+    expiresAtMs: Date.now() + 60_000,
+    issuedAtMs: Date.now(),
+    sessionId: undefined,
+  };
   return app.app.context.notifications.unreadCount(caller);
 }
 

@@ -4,6 +4,7 @@ import { createLogger } from '../../src/logger.ts';
 import { NO_EPOCH } from '../../src/services/cursor.ts';
 import { Hub } from '../../src/services/hub.ts';
 import { InboxLog } from '../../src/services/inbox-log.ts';
+import { InboxReplays } from '../../src/services/inbox-replay.ts';
 import { type TestApp, person, startApp } from '../support/app.ts';
 import { sendTo } from './connect.ts';
 
@@ -29,6 +30,7 @@ test('a listener that has read further than its feed has heard is told when that
   await using hub = new Hub({
     topics: deafTopics,
     log: new InboxLog(app.app.context.database),
+    replays: new InboxReplays(app.app.context.database),
     logger: createLogger({ level: 'silent', format: 'json' }),
     maxWaitingEvents: 10,
     sweepIntervalMs: 3_600_000,

@@ -124,7 +124,7 @@ describe('a since that is of no use is told after the welcome, and the socket is
     const ada = person();
     await sendTo(app, ada);
     const cursor = await newestCursor(ada);
-    await expectLive(ada, `${cursor.slice(0, 11)}zz`, /^since is not a cursor of this inbox/);
+    await expectLive(ada, `${cursor.slice(0, 11)}zz`, /^since is not a cursor that this inbox has reached/);
   });
 });
 

@@ -42,6 +42,7 @@ const serverMessages: Record<keyof ServerMessages, true> = {
   welcome: true,
   notification: true,
   read: true,
+  unread: true,
   deleted: true,
   pong: true,
   error: true,
@@ -83,6 +84,7 @@ describe('PROTOCOL.md', () => {
         notification: {
           id: '',
           cursor: '',
+          changeCursor: '',
           tenantId: '',
           recipientId: '',
           senderId: null,

@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +6,7 @@ import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { databaseUrl, withClient } from './postgres.ts';
 import { findProgram } from './programs.ts';
+import { startReaper } from './reaper.ts';
 import { startRedis } from './redis.ts';
 
 /** Where the teardown finds what the setup started: both run in the process that starts the test workers. */
@@ -58,34 +57,6 @@ async function temporaryBase(): Promise<string> {
   if (memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES) return '/dev/shm';
   // A TMPDIR of root's own may be closed to the user that PostgreSQL runs as.
   return process.getuid?.() === 0 ? '/tmp' : tmpdir();
-}
-
-/**
- * A shell that waits for its input to close, as it does however this process ends, and then kills the servers of
- * `directory` and removes it. A line of input tells it that there is nothing left to do.
- */
-async function startReaper(services: AsyncDisposableStack, directory: string): Promise<void> {
-  const script = `
-    trap '' INT TERM HUP
-    read -r line && exit 0
-    cd "$1" || exit 0
-    for file in redis-*.pid; do test -f "$file" && kill -KILL $(head -n 1 "$file"); done
-    file=database/postgres/data/postmaster.pid
-    if test -f $file; then
-      pid=$(head -n 1 $file)
-      kill -QUIT $pid
-      while kill -0 $pid; do sleep 0.1; done
-    fi
-    cd / && rm -rf "$1"`;
-  const reaper = spawn('sh', ['-c', script, 'reaper', directory], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  await once(reaper, 'spawn');
-  services.defer(async () => {
-    reaper.stdin.end('done\n');
-    await once(reaper, 'exit');
-  });
 }
 
 async function startPostgres(services: AsyncDisposableStack, directory: string): Promise<string> {

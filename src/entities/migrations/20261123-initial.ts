@@ -10,7 +10,7 @@ export class Migration20261123_initial extends Migration {
     this.addSql(`create index "idempotency_key_created_at_index" on "idempotency_key" ("created_at");`);
 
     this.addSql(
-      `create table "inbox" ("id" bigserial primary key, "tenant_id" text not null, "user_id" text not null, "epoch" text not null, "version" bigint not null, "total" int not null, "unread" int not null);`,
+      `create table "inbox" ("id" bigserial primary key, "tenant_id" text not null, "user_id" text not null, "epoch" text not null, "version" bigint not null, "total" int not null, "unread" int not null, "horizon" bigint not null default '0');`,
     );
     this.addSql(`alter table "inbox" add constraint "inbox_tenant_id_user_id_unique" unique ("tenant_id", "user_id");`);
 
@@ -33,6 +33,12 @@ export class Migration20261123_initial extends Migration {
     this.addSql(`create index "refresh_token_expires_at_index" on "refresh_token" ("expires_at");`);
 
     this.addSql(
+      `create table "revocation" ("id" uuid not null, "tenant_id" text not null, "user_id" text not null, "session_id" text null, "created_at" timestamptz not null default now(), "expires_at" timestamptz not null, primary key ("id"));`,
+    );
+    this.addSql(`create index "revocation_created_at_index" on "revocation" ("created_at");`);
+    this.addSql(`create index "revocation_expires_at_index" on "revocation" ("expires_at");`);
+
+    this.addSql(
       `create table "tombstone" ("inbox_id" bigint not null, "notification_id" uuid not null, "version" bigint not null, "seq" bigint not null, "deleted_at" timestamptz not null, primary key ("inbox_id", "notification_id"));`,
     );
     this.addSql(`create index "tombstone_inbox_id_version_index" on "tombstone" ("inbox_id", "version");`);
@@ -46,7 +52,7 @@ export class Migration20261123_initial extends Migration {
       `alter table "app_user" add constraint "app_user_tenant_id_username_unique" unique ("tenant_id", "username");`,
     );
 
-    this.addSql(`alter table "inbox" add constraint "inbox_counters_check" check (unread between 0 and total);`);
+    this.addSql(`alter table "inbox" add constraint "inbox_counters_check" check (unread >= 0 and unread <= total);`);
 
     this.addSql(
       `alter table "notification" add constraint "notification_inbox_id_foreign" foreign key ("inbox_id") references "inbox" ("id") on delete cascade;`,
@@ -77,6 +83,7 @@ export class Migration20261123_initial extends Migration {
     this.addSql(`drop table if exists "inbox" cascade;`);
     this.addSql(`drop table if exists "notification" cascade;`);
     this.addSql(`drop table if exists "refresh_token" cascade;`);
+    this.addSql(`drop table if exists "revocation" cascade;`);
     this.addSql(`drop table if exists "tombstone" cascade;`);
     this.addSql(`drop table if exists "app_user" cascade;`);
   }

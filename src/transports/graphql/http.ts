@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
 import { type GraphQLParams, createYoga } from 'graphql-yoga';
-import { CarillonError, MASKED_MESSAGE, errorKinds } from '../../errors.ts';
+import { CarillonError, MASKED_MESSAGE, errorKinds, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
 import { graphiqlOptions, renderGraphiql } from '../../web/graphiql.ts';
 import { bearerToken } from '../bearer.ts';
-import type { Connection, Connections, EndReason } from '../connections.ts';
+import { type Connection, type Connections, type EndReason, tokenEnded } from '../connections.ts';
 import { malformed, readJson } from './body.ts';
 import { badRequest, maskError, refusal, withoutHttp } from './errors.ts';
 import { writeEventStream } from './event-stream.ts';
@@ -189,6 +189,6 @@ const eventsOnly = (): GraphQLError =>
   });
 
 const farewellFor = (reason: EndReason): CarillonError =>
-  reason === 'expired'
-    ? new CarillonError('UNAUTHENTICATED', 'The token has expired.')
-    : new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
+  reason === 'draining'
+    ? new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 })
+    : unauthenticated(`${tokenEnded[reason]}.`);

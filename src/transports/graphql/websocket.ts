@@ -6,7 +6,7 @@ import { CarillonError, closeCodes } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../../services/caller.ts';
 import { bearerToken } from '../bearer.ts';
-import type { Connection, Connections, EndReason, Guest } from '../connections.ts';
+import { type Connection, type Connections, type EndReason, type Guest, tokenEnded } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import { send } from '../send.ts';
 import { withoutHttp } from './errors.ts';
@@ -128,8 +128,8 @@ export class GraphQLSocketDoor implements Disposable {
       isDraining: false,
       connection: undefined,
       end(reason) {
-        if (reason === 'expired') {
-          socket.close(closeCodes.graphqlForbidden, 'Forbidden: the token has expired');
+        if (reason !== 'draining') {
+          socket.close(closeCodes.graphqlForbidden, `Forbidden: ${tokenEnded[reason]}`);
           return;
         }
         state.isDraining = true;

@@ -4,10 +4,10 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { CarillonError, MASKED_MESSAGE, closeCodes } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { InboxEvent } from '../../services/inbox-event.ts';
+import type { StreamEvent } from '../../services/inbox-event.ts';
 import type { Notifications } from '../../services/notifications.ts';
 import { bearerToken } from '../bearer.ts';
-import type { Connection, Connections, EndReason } from '../connections.ts';
+import { type Connection, type Connections, type EndReason, tokenEnded } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import { send } from '../send.ts';
 import { InOrder } from './in-order.ts';
@@ -70,8 +70,8 @@ export class LegacySocketDoor implements Disposable {
     socket.once('close', welcomed.resolve);
     void this.#tell(socket, caller, since, welcomed.resolve);
     return (reason) => {
-      if (reason === 'expired') socket.close(closeCodes.legacyUnauthorized, 'The token has expired');
-      else void this.#leave(socket, messages);
+      if (reason === 'draining') void this.#leave(socket, messages);
+      else socket.close(closeCodes.legacyUnauthorized, tokenEnded[reason]);
     };
   }
 
@@ -84,7 +84,7 @@ export class LegacySocketDoor implements Disposable {
 
   /** Welcomes the peer and tells it every event until it leaves. */
   async #tell(socket: WebSocket, caller: Caller, since: string | null, welcomed: () => void): Promise<void> {
-    let events: AsyncIterableIterator<InboxEvent> | undefined;
+    let events: AsyncIterableIterator<StreamEvent> | undefined;
     socket.once('close', () => void events?.return?.());
     try {
       events = await this.#welcome(socket, caller, since);

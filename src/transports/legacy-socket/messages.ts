@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CarillonError } from '../../errors.ts';
 import { badInput } from '../../errors.ts';
-import type { InboxEvent } from '../../services/inbox-event.ts';
+import type { ResetReason, StreamEvent } from '../../services/inbox-event.ts';
 import type { Notification } from '../../services/notification.ts';
 
 /** A notification in a push: the fields that the old module pushed, and the cursor to come back with. */
@@ -23,6 +23,7 @@ export interface ServerMessages {
   welcome: { message: string; unread_count: number };
   notification: { notification: LegacyPushed; unread_count: number };
   read: { notification_ids: readonly string[]; unread_count: number };
+  unread: { notification_ids: readonly string[]; unread_count: number };
   deleted: { notification_ids: readonly string[]; unread_count: number };
   pong: Record<never, never>;
   error: { code: string; message: string };
@@ -75,12 +76,23 @@ const toPushed = (notification: Notification): LegacyPushed => ({
   cursor: notification.cursor,
 });
 
-/** The message that tells an event. */
-export function eventMessage(event: InboxEvent): string {
+const resetMessages = {
+  FOREIGN_CURSOR: 'since is not a cursor of this inbox: read the list anew.',
+  FUTURE_CURSOR: 'since is not a cursor that this inbox has reached: read the list anew.',
+  EXPIRED_CURSOR: 'since is too old to continue from: read the list anew.',
+  INBOX_BEGAN_ANEW: 'The inbox began anew: read the list anew.',
+} as const satisfies Record<ResetReason, string>;
+
+/** The message that tells an event. An update can only be "marked as unread": nothing else of a notification changes. */
+export function eventMessage(event: StreamEvent): string {
   const unread = { unread_count: event.unreadCount };
   switch (event.kind) {
     case 'added':
       return serverMessage('notification', { notification: toPushed(event.notification), ...unread });
+    case 'updated':
+      return serverMessage('unread', { notification_ids: [event.notification.id], ...unread });
+    case 'reset':
+      return errorMessage({ code: 'BAD_USER_INPUT', message: resetMessages[event.reason] });
     case 'read':
       return serverMessage('read', { notification_ids: event.ids, ...unread });
     case 'deleted':

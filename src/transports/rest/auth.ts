@@ -22,6 +22,8 @@ const toBody = ({ accessToken, refreshToken, expiresIn, user }: Session): z.infe
   user: { id: user.id, username: user.username, tenant_id: user.tenantId, roles: user.roles },
 });
 
+const refreshBody = z.object({ refresh_token: z.string().min(1).max(1024) });
+
 const answers = { 200: sessionBody, '4XX': errorBody, '5XX': errorBody };
 
 export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
@@ -65,10 +67,30 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
         summary: 'Exchange a refresh token for a new pair',
         description: 'A refresh token that comes a second time ends all that came of the same login.',
         security: [],
-        body: z.object({ refresh_token: z.string().min(1).max(1024) }),
+        body: refreshBody,
         response: answers,
       },
     },
     async ({ body }) => toBody(await sessions.refresh(body.refresh_token)),
+  );
+
+  app.post(
+    '/auth/logout',
+    {
+      config: { public: true },
+      schema: {
+        operationId: 'logout',
+        summary: 'End the session of a refresh token',
+        description:
+          'Its access tokens and its live connections end as well. A token that is not known is over already.',
+        security: [],
+        body: refreshBody,
+        response: { 200: z.object({ success: z.literal(true) }), '4XX': errorBody, '5XX': errorBody },
+      },
+    },
+    async ({ body }) => {
+      await sessions.logout(body.refresh_token);
+      return { success: true as const };
+    },
   );
 }

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { badInput, forbidden } from '../../errors.ts';
 import type { Caller } from '../../services/caller.ts';
 import { type Limits, notificationFields } from '../../services/notification-rules.ts';
-import { MAX_PAGE_NUMBER, type Notifications } from '../../services/notifications.ts';
+import { MAX_PAGE_NUMBER } from '../../services/inbox-pages.ts';
+import type { Notifications } from '../../services/notifications.ts';
 import { errorBody } from './errors.ts';
 import { channels, notificationBody, priorities, toBody, types } from './notification.ts';
 
