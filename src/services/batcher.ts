@@ -10,9 +10,18 @@ export interface BatcherOptions<Item, Result> {
   maxBatch: number;
   /** Most statements under way. */
   maxInFlight: number;
+  /**
+   * For a second after a batch that many shared, batches begin at least this far apart, unless they are full: in a storm
+   * of askers a few large statements cost less than many small ones. Without it nothing ever waits.
+   */
+  spacingMs?: number;
   /** Most items that wait; past that `add` refuses with RATE_LIMITED. */
   maxQueued: number;
 }
+
+/** A batch of so many was shared by many. */
+const STORM = 8;
+const STORM_LASTS_MS = 1000;
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -32,6 +41,9 @@ export class Batcher<Item, Result> {
   readonly #keysInFlight = new Set<string>();
   #inFlight = 0;
   #scheduled = false;
+  /** Not before this moment, in the time of `performance.now()`. */
+  #notBefore = 0;
+  #stormUntil = 0;
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(options: BatcherOptions<Item, Result>) {
@@ -60,13 +72,22 @@ export class Batcher<Item, Result> {
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0 || this.#inFlight >= this.#options.maxInFlight) return;
     this.#scheduled = true;
+    const waitMs = this.#notBefore - performance.now();
     // After the input that is already there: requests read in the same turn share the statement.
-    setImmediate(() => {
-      this.#scheduled = false;
-      const batch = this.#take();
-      if (batch.length > 0) void this.#run(batch);
-      if (batch.length > 0) this.#schedule();
-    });
+    if (waitMs <= 0 || this.#waiting.length >= this.#options.maxBatch) setImmediate(() => this.#start());
+    else setTimeout(() => this.#start(), waitMs);
+  }
+
+  #start(): void {
+    this.#scheduled = false;
+    const batch = this.#take();
+    if (batch.length === 0) return;
+    const { spacingMs = 0 } = this.#options;
+    const now = performance.now();
+    if (batch.length >= STORM) this.#stormUntil = now + STORM_LASTS_MS;
+    this.#notBefore = now < this.#stormUntil ? now + spacingMs : 0;
+    void this.#run(batch);
+    this.#schedule();
   }
 
   #take(): Waiting<Item, Result>[] {

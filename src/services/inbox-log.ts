@@ -47,6 +47,9 @@ export function filterConditions({ unread, types, priorities }: Filter): RawBuil
   ];
 }
 
+/** After a restart thousands ask within a second: a tenth of one more is a small price for hundreds of statements. */
+export const STORM_SPACING_MS = 100;
+
 /** Inboxes whose heads one statement reads. */
 const HEADS_OF_STATEMENT = 500;
 
@@ -63,6 +66,7 @@ export class InboxLog {
         return addresses.map((_address, index) => found.get(index) ?? EMPTY_HEAD);
       },
       maxBatch: HEADS_OF_STATEMENT,
+      spacingMs: STORM_SPACING_MS,
       maxInFlight: 2,
       maxQueued: Number.POSITIVE_INFINITY,
     });

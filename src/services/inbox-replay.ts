@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { Batcher } from './batcher.ts';
 import type { InboxAddress } from './caller.ts';
 import type { InboxEvent } from './inbox-event.ts';
+import { STORM_SPACING_MS } from './inbox-log.ts';
 import { EMPTY_HEAD, type HeadRow, type InboxHead, headColumns, toHead } from './inbox-head.ts';
 import { type NotificationRow, notificationColumns, toNotification } from './notification.ts';
 
@@ -63,6 +64,7 @@ export class InboxReplays {
         write: (asks) => readChanges(database, asks, limit),
         maxBatch,
         maxInFlight: STATEMENTS,
+        spacingMs: STORM_SPACING_MS,
         maxQueued: Number.POSITIVE_INFINITY,
       });
     this.#first = batcher(firstPage, READERS_OF_FIRST);
