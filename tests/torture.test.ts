@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Report } from '../torture/report.ts';
 
-const SECONDS_OF_FAULTS = 22;
+const SECONDS_OF_FAULTS = 30;
 const LEAST_FAULTS = 10;
 const LEAST_KINDS = 6;
 
