@@ -10,28 +10,52 @@ export type Database = MikroORM;
 /** What a statement that the server cancelled may take to say so. */
 const ANSWER_MS = 1000;
 
-/** PostgreSQL's code for a write in a read-only transaction. */
-const READ_ONLY = '25006';
+/** PostgreSQL's codes for a write in a read-only transaction, and for a plan that a migration has made stale. */
+const SPENT: ReadonlySet<unknown> = new Set(['25006', '0A000']);
 
 /**
  * Whether a connection is of no use after a failure. One whose statement was not answered in time would let the next one
- * wait behind it; one that is read-only, as of a database that is being restored or has failed over, stays so.
+ * wait behind it; one that is read-only, as of a database that is being restored or has failed over, stays so; and so does a
+ * prepared statement whose plan is stale.
  */
 const isSpent = (error: unknown): error is Error =>
   error instanceof Error &&
-  (error.message === 'Query read timeout' || (error as Error & { code?: unknown }).code === READ_ONLY);
+  (error.message === 'Query read timeout' || SPENT.has((error as Error & { code?: unknown }).code));
 
-/** A client that ends its connection when it is spent: else the pool would hand it out again. */
-class CutOffClient extends Client {
+/** Statement texts that get a name, in this process; a few dozen are in use. Whatever comes after them is parsed anew. */
+const MAX_NAMED_STATEMENTS = 500;
+const statementNames = new Map<string, string>();
+
+function statementName(text: string): string | undefined {
+  const known = statementNames.get(text);
+  if (known !== undefined || statementNames.size >= MAX_NAMED_STATEMENTS) return known;
+  const name = `carillon_${statementNames.size + 1}`;
+  statementNames.set(text, name);
+  return name;
+}
+
+/**
+ * A client that ends its connection when it is spent, as the pool would hand it out again, and that lets PostgreSQL parse
+ * and plan each statement once per connection: planning the larger ones takes longer than running them.
+ */
+class CarillonClient extends Client {
   // biome-ignore lint: the overloads of the library stay what they are
   override query(...args: any[]): any {
-    const result: unknown = (super.query as (...args: unknown[]) => unknown)(...args);
+    const result: unknown = (super.query as (...args: unknown[]) => unknown)(...this.#prepared(args));
     if (result instanceof Promise) {
       result.catch((error: unknown) => {
         if (isSpent(error)) (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy(error);
       });
     }
     return result;
+  }
+
+  /** Text with parameters is what services send; everything else, such as migrations and transactions, stays as it is. */
+  #prepared(args: unknown[]): unknown[] {
+    const [text, values] = args;
+    if (args.length !== 2 || typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return args;
+    const name = statementName(text);
+    return name === undefined ? args : [{ name, text, values }];
   }
 }
 
@@ -61,7 +85,7 @@ export function ormOptions({ url, poolMax, timeoutMs }: DatabaseOptions): Option
       application_name: 'carillon',
       // The server's own time-out answers first; this one is for a server that does not answer at all.
       query_timeout: timeoutMs + ANSWER_MS,
-      Client: CutOffClient,
+      Client: CarillonClient,
       keepAlive: true,
     },
     // What matters is told by the caller's own logger; failures are thrown.

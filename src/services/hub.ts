@@ -3,10 +3,10 @@ import type { Topics } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
 import { type Cursor, type CursorFault, faultIn, mustBeIn } from './cursor.ts';
 import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
-import { InboxFeed } from './inbox-feed.ts';
+import { InboxFeed, type InboxFeedOptions } from './inbox-feed.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { InboxReplays } from './inbox-replay.ts';
-import { InboxListener } from './inbox-listener.ts';
+import { InboxListener, type ListenerTools } from './inbox-listener.ts';
 
 export interface HubOptions {
   topics: Topics;
@@ -35,6 +35,8 @@ export interface ListenOptions {
 export class Hub implements AsyncDisposable {
   readonly #options: HubOptions;
   readonly #feeds = new Map<string, InboxFeed>();
+  readonly #tools: ListenerTools;
+  readonly #feedOptions: InboxFeedOptions;
   readonly #timer: NodeJS.Timeout;
   #sweeping: Promise<void> | undefined;
   #sweepingAgain: Promise<void> | undefined;
@@ -42,6 +44,9 @@ export class Hub implements AsyncDisposable {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    const { topics, log, replays, logger, maxWaitingEvents: maxWaiting } = options;
+    this.#tools = { maxWaiting, replays, release: (feed) => this.#release(feed) };
+    this.#feedOptions = { topics, log, replays, logger, onClosed: ({ topic }) => this.#feeds.delete(topic) };
     options.topics.onRestored(() => void this.sweep());
     this.#timer = setInterval(() => void this.sweep(), options.sweepIntervalMs).unref();
   }
@@ -71,16 +76,8 @@ export class Hub implements AsyncDisposable {
     const feed = await this.#open(address);
     try {
       const reset = after && (await this.#faultOf(feed, after, additionsOnly));
-      return new InboxListener({
-        feed,
-        from: reset ? undefined : after?.version,
-        reset,
-        additionsOnly,
-        maxWaiting: this.#options.maxWaitingEvents,
-        readerAfter: (version) => this.#options.replays.after(address, version, { additionsOnly }),
-        onSlow,
-        onDetach: () => this.#release(feed),
-      });
+      const from = reset ? undefined : after?.version;
+      return new InboxListener(feed, this.#tools, { from, reset, additionsOnly, onSlow });
     } catch (error) {
       this.#release(feed);
       throw error;
@@ -131,8 +128,7 @@ export class Hub implements AsyncDisposable {
     const topic = inboxTopic(address);
     let feed = this.#feeds.get(topic);
     if (!feed) {
-      const { topics, log, replays, logger } = this.#options;
-      feed = new InboxFeed({ address, topics, log, replays, logger, onClosed: () => this.#feeds.delete(topic) });
+      feed = new InboxFeed({ tenantId: address.tenantId, userId: address.userId }, topic, this.#feedOptions);
       this.#feeds.set(topic, feed);
     }
     feed.hold();

@@ -3,7 +3,7 @@ import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH } from './cursor.ts';
 import { EMPTY_HEAD, type InboxHead } from './inbox-head.ts';
-import { type Doorbell, type InboxEvent, type ResetReason, fromTopic, inboxTopic } from './inbox-event.ts';
+import { type Doorbell, type InboxEvent, type ResetReason, fromTopic } from './inbox-event.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { InboxReplays } from './inbox-replay.ts';
 
@@ -17,13 +17,13 @@ export interface FeedListener {
   fail(error: Error): void;
 }
 
+/** What all feeds of a hub share. */
 export interface InboxFeedOptions {
-  address: InboxAddress;
   topics: Topics;
   log: InboxLog;
   replays: InboxReplays;
   logger: Logger;
-  onClosed: () => void;
+  onClosed: (feed: InboxFeed) => void;
 }
 
 /** Doorbells of two instances overtake each other by milliseconds: waiting this long spares most reads of the log. */
@@ -31,6 +31,9 @@ const OVERTAKEN_WAIT_MS = 25;
 
 /** How many early doorbells wait for the one before them; past that the log is read at once. */
 const MAX_EARLY = 64;
+
+/** Most feeds never hear of anything early. Never changed. */
+const NONE_EARLY: Map<number, Doorbell> = new Map();
 
 /** After a failed read of the log. */
 const RETRY_MS = 500;
@@ -41,9 +44,10 @@ const RETRY_MS = 500;
  */
 export class InboxFeed {
   readonly address: InboxAddress;
+  readonly topic: string;
   readonly #options: InboxFeedOptions;
   readonly #listeners = new Set<FeedListener>();
-  readonly #early = new Map<number, Doorbell>();
+  #early: Map<number, Doorbell> = NONE_EARLY;
   /** A doorbell was let go because too many were early: the log has it. */
   #letGo = false;
   #head: InboxHead = EMPTY_HEAD;
@@ -57,9 +61,10 @@ export class InboxFeed {
   #timer: NodeJS.Timeout | undefined;
   #catchingUp: Promise<void> | undefined;
 
-  constructor(options: InboxFeedOptions) {
+  constructor(address: InboxAddress, topic: string, options: InboxFeedOptions) {
+    this.address = address;
+    this.topic = topic;
     this.#options = options;
-    this.address = options.address;
   }
 
   /** The version, epoch and counters up to which listeners were told. */
@@ -90,9 +95,9 @@ export class InboxFeed {
   }
 
   async #doOpen(): Promise<void> {
-    const { topics, log, address } = this.#options;
-    this.#unsubscribe = await topics.subscribe(inboxTopic(address), (message) => this.#onMessage(message));
-    this.#head = await log.head(address);
+    const { topics, log } = this.#options;
+    this.#unsubscribe = await topics.subscribe(this.topic, (message) => this.#onMessage(message));
+    this.#head = await log.head(this.address);
     this.#open = true;
     this.#drainEarly();
   }
@@ -133,6 +138,7 @@ export class InboxFeed {
       this.#drainEarly();
       return;
     }
+    if (this.#early === NONE_EARLY) this.#early = new Map();
     if (this.#early.size < MAX_EARLY) this.#early.set(doorbell.previousVersion, doorbell);
     else this.#letGo = true;
     if (this.#open && !this.#catchingUp) this.#waitForEarlier();
@@ -231,7 +237,7 @@ export class InboxFeed {
   }
 
   async #doClose(): Promise<void> {
-    this.#options.onClosed();
+    this.#options.onClosed(this);
     clearTimeout(this.#timer);
     for (const listener of [...this.#listeners]) listener.fail(new Error('the hub is closed'));
     // An unsubscribe that overtakes its own subscribe would leave a ghost in the broker.

@@ -4,7 +4,7 @@ import { reachDatabase } from './database-failure.ts';
 import type { InboxEvent, ResetReason, StreamEvent } from './inbox-event.ts';
 import type { FeedListener, InboxFeed } from './inbox-feed.ts';
 import type { InboxHead } from './inbox-head.ts';
-import type { Replay, ReplayReader } from './inbox-replay.ts';
+import type { InboxReplays, Replay, ReplayReader } from './inbox-replay.ts';
 
 /** The listener fell too far behind and was ended; it can come back with the cursor of the last event it took. */
 export class SlowConsumerError extends CarillonError {
@@ -16,17 +16,32 @@ export class SlowConsumerError extends CarillonError {
   }
 }
 
+/** What nobody has put anything into: most listeners wait with nothing in hand. Never changed. */
+const NOTHING: StreamEvent[] = [];
+
+/** Where a listener's events go. */
+export interface EventSink {
+  /** Takes an event. `false` means: no more until `pipe` is called again. Must not throw. */
+  take(event: StreamEvent): boolean;
+  /** The listener is over: with the error that ended it, or because its owner ended it. Must not throw. */
+  end(error: Error | undefined): void;
+}
+
+/** What all listeners of a hub share. */
+export interface ListenerTools {
+  readonly maxWaiting: number;
+  readonly replays: Pick<InboxReplays, 'after'>;
+  /** Drops a listener's hold on its feed. */
+  readonly release: (feed: InboxFeed) => void;
+}
+
 export interface InboxListenerOptions {
-  feed: InboxFeed;
   /** Where to begin in the log; live only when absent. */
   from: number | undefined;
   /** Why the cursor was of no use: the first event says so, and the rest is live. */
   reset: ResetReason | undefined;
   additionsOnly: boolean;
-  maxWaiting: number;
-  readerAfter: (version: number) => ReplayReader;
-  onDetach: () => void;
-  /** Called once when the reader is given up as too slow: it may be stuck in a write, far from the next `next()`. */
+  /** Called once when the reader is given up as too slow: it may be stuck in a write, and never ask again. */
   onSlow: (() => void) | undefined;
 }
 
@@ -42,23 +57,29 @@ const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
  * One reader of one inbox. It first pages through the log at the reader's own pace, so that a backfill of any length
  * costs one page; when it has reached the feed it attaches, in the same turn, and goes on live through a bounded queue.
  * When the queue is full it goes back to the log, so that a burst ends nobody who reads; who takes nothing is ended.
- * `next()` is for one reader that asks again when it has been answered. A backfill that fails ends the listener.
+ *
+ * Read it with `pipe`, which hands over each event in the very turn in which it happens, or as an iterator, one `next()`
+ * at a time. A backfill that fails ends the listener.
  */
 export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedListener {
   /** Where the inbox stood when the listener began. */
   readonly head: InboxHead;
-  readonly #options: InboxListenerOptions;
+  readonly #feed: InboxFeed;
+  readonly #tools: ListenerTools;
+  readonly #additionsOnly: boolean;
+  readonly #onSlow: (() => void) | undefined;
   #epoch: string;
   /** Up to here events were taken into the queue or the page, or passed over. */
   #position: number;
   /** The version of the last event that the reader was given, or where it began. */
   #given: number;
   /** From the log, and before what is in the queue. */
-  #page: StreamEvent[] = [];
-  #queue: StreamEvent[] = [];
+  #page: StreamEvent[] = NOTHING;
+  #queue: StreamEvent[] = NOTHING;
   /** Absent while the feed tells what comes. */
   #reader: ReplayReader | undefined;
-  #waiting: PromiseWithResolvers<IteratorResult<StreamEvent>> | undefined;
+  /** Absent while the reader wants nothing. */
+  #sink: EventSink | undefined;
   #ended: Error | true | undefined;
   #stallCheck: NodeJS.Timeout | undefined;
   /** Checks since the reader last took something. */
@@ -66,26 +87,55 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
   /** The reader waits for the log, and not the other way round. */
   #isReading = false;
 
-  constructor(options: InboxListenerOptions) {
-    const { feed, from, reset } = options;
-    this.#options = options;
+  constructor(feed: InboxFeed, tools: ListenerTools, { from, reset, additionsOnly, onSlow }: InboxListenerOptions) {
+    this.#feed = feed;
+    this.#tools = tools;
+    this.#additionsOnly = additionsOnly;
+    this.#onSlow = onSlow;
     this.head = feed.head;
     this.#epoch = this.head.epoch;
     this.#position = from ?? this.head.version;
     this.#given = this.#position;
-    if (reset) this.#page.push(resetAt(this.head, this.head.version, reset));
+    if (reset) this.#page = [resetAt(this.head, this.head.version, reset)];
     if (this.#position >= this.head.version) feed.attach(this, this.#position);
-    else this.#reader = options.readerAfter(this.#position);
+    else this.#reader = this.#readerAfter(this.#position);
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Hands events to the sink, beginning with those that wait, until it wants no more or the listener is over. */
+  pipe(sink: EventSink): void {
+    this.#sink = sink;
+    this.#silentChecks = 0;
+    if (this.#ended) this.#tellEnd(this.#ended);
+    else this.#flush();
+  }
+
+  /** The next event. For one reader that asks again when it has been answered. Rejects with what ended the listener. */
+  next(): Promise<IteratorResult<StreamEvent>> {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<StreamEvent>>();
+    this.pipe({
+      take(value) {
+        resolve({ done: false, value });
+        return false;
+      },
+      end: (error) => (error ? reject(error) : resolve(END)),
+    });
+    return promise;
+  }
+
+  /** Ends the listener; a sink that waits is told so. */
+  async return(): Promise<IteratorResult<StreamEvent>> {
+    this.#end(true);
+    return END;
+  }
+
   push(event: InboxEvent): void {
     if (this.#ended || event.version <= this.#position) return;
-    const isWanted = !this.#options.additionsOnly || event.kind === 'added';
-    if (isWanted && !this.#waiting && this.#queue.length >= this.#options.maxWaiting) {
+    const isWanted = !this.#additionsOnly || event.kind === 'added';
+    if (isWanted && !this.#sink && this.#queue.length >= this.#tools.maxWaiting) {
       this.#goBack();
       return;
     }
@@ -96,7 +146,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
 
   restart(head: InboxHead, reason: ResetReason): void {
     if (this.#ended) return;
-    if (this.#options.additionsOnly) {
+    if (this.#additionsOnly) {
       this.fail(
         new CarillonError(
           'UNAVAILABLE',
@@ -106,71 +156,70 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
       return;
     }
     const reset = resetAt(head, this.#position, reason);
-    this.#page = [];
-    this.#queue = [];
+    this.#page = NOTHING;
+    this.#queue = NOTHING;
     this.#epoch = head.epoch;
     this.#position = head.version;
-    if (this.#reader) this.#reader = this.#options.readerAfter(head.version);
+    if (this.#reader) this.#reader = this.#readerAfter(head.version);
     this.#deliver(reset);
   }
 
   fail(error: Error): void {
-    if (this.#ended) return;
-    // Told once: to the reader that waits, or to the next one that asks.
-    this.#end(this.#waiting ? true : error);
-    this.#waiting?.reject(error);
-    this.#waiting = undefined;
+    this.#end(error);
   }
 
-  async next(): Promise<IteratorResult<StreamEvent>> {
-    this.#silentChecks = 0;
-    while (!this.#ended && this.#reader && this.#page.length === 0 && this.#queue.length === 0) {
-      await this.#readPage(this.#reader);
-    }
-    if (this.#ended instanceof Error) {
-      const error = this.#ended;
-      this.#ended = true;
-      throw error;
-    }
-    if (this.#ended) return END;
-    const event = this.#page.shift() ?? this.#queue.shift();
-    if (event) return this.#give(event);
-    this.#waiting ??= Promise.withResolvers<IteratorResult<StreamEvent>>();
-    return this.#waiting.promise;
-  }
-
-  async return(): Promise<IteratorResult<StreamEvent>> {
-    if (!this.#ended) this.#end(true);
-    this.#waiting?.resolve(END);
-    this.#waiting = undefined;
-    return END;
+  #readerAfter(version: number): ReplayReader {
+    return this.#tools.replays.after(this.#feed.address, version, { additionsOnly: this.#additionsOnly });
   }
 
   #deliver(event: StreamEvent): void {
-    if (this.#waiting) {
-      const { resolve } = this.#waiting;
-      this.#waiting = undefined;
-      resolve(this.#give(event));
-    } else {
-      this.#queue.push(event);
+    if (this.#sink) this.#give(this.#sink, event);
+    else if (this.#queue === NOTHING) this.#queue = [event];
+    else this.#queue.push(event);
+  }
+
+  /** Gives what waits, and reads on in the log when that is all. */
+  #flush(): void {
+    while (this.#sink && !this.#ended && !this.#isReading) {
+      const event = this.#page.shift() ?? this.#queue.shift();
+      if (event) this.#give(this.#sink, event);
+      else if (this.#reader) void this.#readPage(this.#reader);
+      else return;
     }
+  }
+
+  #give(sink: EventSink, event: StreamEvent): void {
+    this.#silentChecks = 0;
+    // Before it takes: the sink may ask for more, or end the listener, in the same call.
+    this.#sink = undefined;
+    if (sink.take(this.#tied(event)) && !this.#ended) this.#sink ??= sink;
   }
 
   /**
    * Changes that left no trace, such as an addition that is deleted again, move the version without an event: the next
    * event is tied to the one that this reader had before, so that nobody takes such a step for a hole.
    */
-  #give(event: StreamEvent): IteratorYieldResult<StreamEvent> {
+  #tied(event: StreamEvent): StreamEvent {
     const previousVersion = this.#given;
     this.#given = event.version;
-    const isTied = event.previousVersion === previousVersion || event.kind === 'reset' || this.#options.additionsOnly;
-    return { done: false, value: isTied ? event : { ...event, previousVersion } };
+    const isTied = event.previousVersion === previousVersion || event.kind === 'reset' || this.#additionsOnly;
+    return isTied ? event : { ...event, previousVersion };
   }
 
   async #readPage(reader: ReplayReader): Promise<void> {
-    const { feed, readerAfter } = this.#options;
-    const { head, events, complete, expired } = await this.#read(reader);
-    if (this.#ended) return;
+    this.#isReading = true;
+    try {
+      const replay = await reachDatabase(reader.next());
+      if (!this.#ended) this.#turnTo(reader, replay);
+    } catch (error) {
+      this.fail(error as Error);
+    } finally {
+      this.#isReading = false;
+    }
+    this.#flush();
+  }
+
+  #turnTo(reader: ReplayReader, { head, events, complete, expired }: Replay): void {
     if (this.#epoch !== NO_EPOCH && head.epoch !== this.#epoch) {
       this.restart(head, 'INBOX_BEGAN_ANEW');
       return;
@@ -179,33 +228,19 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     if (expired) {
       this.#page = [resetAt(head, this.#position, 'EXPIRED_CURSOR')];
       this.#position = head.version;
-      this.#reader = readerAfter(head.version);
+      this.#reader = this.#readerAfter(head.version);
       return;
     }
     this.#page = events;
     this.#position = reader.reached;
-    if (!complete) return;
     // Beyond this point the feed will tell; what it repeats is dropped by version.
-    if (this.#position >= feed.head.version) this.#goLive();
-  }
-
-  async #read(reader: ReplayReader): Promise<Replay> {
-    this.#isReading = true;
-    try {
-      return await reachDatabase(reader.next());
-    } catch (error) {
-      // Nobody asks again after an error, nor says goodbye: the feed would be held for ever.
-      if (!this.#ended) this.#end(true);
-      throw error;
-    } finally {
-      this.#isReading = false;
-    }
+    if (complete && this.#position >= this.#feed.head.version) this.#goLive();
   }
 
   /** Leaves what does not fit to the log, and keeps an eye on the reader until it has caught up. */
   #goBack(): void {
-    this.#reader = this.#options.readerAfter(this.#position);
-    this.#options.feed.detach(this);
+    this.#reader = this.#readerAfter(this.#position);
+    this.#feed.detach(this);
     this.#silentChecks = 0;
     this.#stallCheck ??= setInterval(() => this.#checkStall(), STALL_CHECK_MS).unref();
   }
@@ -213,25 +248,36 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
   #checkStall(): void {
     this.#silentChecks += 1;
     if (this.#silentChecks < 2 || this.#isReading) return;
-    this.fail(new SlowConsumerError(this.#options.maxWaiting));
-    this.#options.onSlow?.();
+    this.fail(new SlowConsumerError(this.#tools.maxWaiting));
+    this.#onSlow?.();
   }
 
   #goLive(): void {
     this.#reader = undefined;
     clearInterval(this.#stallCheck);
     this.#stallCheck = undefined;
-    this.#options.feed.attach(this, this.#position);
+    this.#feed.attach(this, this.#position);
   }
 
   #end(how: Error | true): void {
+    if (this.#ended) return;
     this.#ended = how;
     clearInterval(this.#stallCheck);
-    this.#page = [];
-    this.#queue = [];
+    this.#page = NOTHING;
+    this.#queue = NOTHING;
     this.#reader = undefined;
-    this.#options.feed.detach(this);
-    this.#options.onDetach();
+    this.#feed.detach(this);
+    this.#tools.release(this.#feed);
+    this.#tellEnd(how);
+  }
+
+  /** An error is told once: to the sink that waits, or to the next one. */
+  #tellEnd(how: Error | true): void {
+    const sink = this.#sink;
+    if (!sink) return;
+    this.#sink = undefined;
+    this.#ended = true;
+    sink.end(how === true ? undefined : how);
   }
 }
 
