@@ -91,10 +91,8 @@ builder.subscriptionField('inboxChanged', (t) =>
       'Every change of your inbox, once and in order. With `after`, first exactly what changed since that cursor, ' +
       'without what came and went meanwhile; then live.',
     args: { after: t.arg.string() },
-    subscribe: async (_root, { after }, context) => {
-      const { events } = await context.notifications.changes(callerOf(context), { after, onSlow: context.onSlow });
-      return events;
-    },
+    subscribe: (_root, { after }, context) =>
+      context.notifications.changes(callerOf(context), { after, onSlow: context.onSlow }),
     resolve: (event: StreamEvent) => event,
   }),
 );

@@ -24,7 +24,7 @@ export interface EventSink {
   /** Takes an event. `false` means: no more until `pipe` is called again. Must not throw. */
   take(event: StreamEvent): boolean;
   /** The listener is over: with the error that ended it, or because its owner ended it. Must not throw. */
-  end(error: Error | undefined): void;
+  ended(error: Error | undefined): void;
 }
 
 /** What all listeners of a hub share. */
@@ -121,7 +121,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
         resolve({ done: false, value });
         return false;
       },
-      end: (error) => (error ? reject(error) : resolve(END)),
+      ended: (error) => (error ? reject(error) : resolve(END)),
     });
     return promise;
   }
@@ -277,7 +277,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     if (!sink) return;
     this.#sink = undefined;
     this.#ended = true;
-    sink.end(how === true ? undefined : how);
+    sink.ended(how === true ? undefined : how);
   }
 }
 

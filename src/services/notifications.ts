@@ -7,9 +7,8 @@ import { decodeCursor, mustBeIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
 import type { Hub } from './hub.ts';
 import type { ChangeResult, InboxChanges } from './inbox-changes.ts';
-import type { StreamEvent } from './inbox-event.ts';
 import type { InboxListener } from './inbox-listener.ts';
-import { type InboxHead, headCursor } from './inbox-head.ts';
+import { headCursor } from './inbox-head.ts';
 import type { Filter, InboxLog } from './inbox-log.ts';
 import type { InboxPages, NotificationPage, NumberedPage, Paging } from './inbox-pages.ts';
 import type { Notification } from './notification.ts';
@@ -195,21 +194,17 @@ export class Notifications {
    * The caller's additions, each once and in order: after a cursor first those that were missed, then live.
    * Attached when the promise resolves. Ends with SlowConsumerError when too many wait.
    */
-  async additions(caller: Caller, options: StreamOptions = {}): Promise<AsyncIterableIterator<StreamEvent>> {
+  additions(caller: Caller, options: StreamOptions = {}): Promise<InboxListener> {
     return this.#listen(caller, options, true);
   }
 
   /**
-   * Every change of the caller's inbox, each once and in order, and the head of the inbox at the start: after a cursor
+   * Every change of the caller's inbox, each once and in order: after a cursor
    * first what was missed, then live. A cursor of no use gets a reset first. Attached when the promise resolves. Ends
    * with SlowConsumerError when too many wait.
    */
-  async changes(
-    caller: Caller,
-    options: StreamOptions = {},
-  ): Promise<{ head: InboxHead; events: AsyncIterableIterator<StreamEvent> }> {
-    const events = await this.#listen(caller, options, false);
-    return { head: events.head, events };
+  changes(caller: Caller, options: StreamOptions = {}): Promise<InboxListener> {
+    return this.#listen(caller, options, false);
   }
 
   async #listen(caller: Caller, { after, onSlow }: StreamOptions, additionsOnly: boolean): Promise<InboxListener> {

@@ -48,18 +48,21 @@ export class Connections implements Disposable {
    * when the token has just expired or been revoked: since it was checked, a subscription may have been made.
    */
   open(connection: Connection): void {
-    this.#mustAccept();
-    if (connection.caller.expiresAtMs <= Date.now()) throw unauthenticated('The token has expired.');
-    if (this.#isRevoked(connection.caller)) throw unauthenticated('The token has been revoked.');
+    this.check(connection.caller);
     const user = userKey(connection.caller);
-    const count = this.#perUser.get(user) ?? 0;
-    if (count >= this.#most) {
-      throw new CarillonError('RATE_LIMITED', `At most ${this.#most} connections are allowed at once.`, {
-        retryAfterSeconds: 5,
-      });
-    }
-    this.#perUser.set(user, count + 1);
+    this.#perUser.set(user, (this.#perUser.get(user) ?? 0) + 1);
     this.#open.add(connection);
+  }
+
+  /** Whether `open` would take a connection of this caller. @throws CarillonError as `open` does. */
+  check(caller: Caller): void {
+    this.checkGuest();
+    if (caller.expiresAtMs <= Date.now()) throw unauthenticated('The token has expired.');
+    if (this.#isRevoked(caller)) throw unauthenticated('The token has been revoked.');
+    if ((this.#perUser.get(userKey(caller)) ?? 0) < this.#most) return;
+    throw new CarillonError('RATE_LIMITED', `At most ${this.#most} connections are allowed at once.`, {
+      retryAfterSeconds: 5,
+    });
   }
 
   /** Forgets a connection that has ended; once is enough, more does no harm. */
@@ -74,7 +77,7 @@ export class Connections implements Disposable {
 
   /** @throws CarillonError UNAVAILABLE while draining. */
   admit(guest: Guest): void {
-    this.#mustAccept();
+    this.checkGuest();
     this.#guests.add(guest);
   }
 
@@ -101,7 +104,8 @@ export class Connections implements Disposable {
     if (this.#isEmpty) this.#emptied?.();
   }
 
-  #mustAccept(): void {
+  /** Whether `admit` would take a guest. @throws CarillonError UNAVAILABLE while draining. */
+  checkGuest(): void {
     if (!this.#draining) return;
     throw new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
   }

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import type { PeerSocket } from './peer-socket.ts';
 
 export interface HeartbeatOptions {
   /** Protocol pings go out this often. */
@@ -10,15 +11,14 @@ export interface HeartbeatOptions {
 /** How finely time is measured; a fraction of the shorter interval, and at most this. */
 const MAX_TICK_MS = 1000;
 
-interface Beat {
-  lastHeard: number;
-  lastPing: number;
+function onHeard(this: WebSocket): void {
+  (this as PeerSocket).lastHeardMs = performance.now();
 }
 
 /** Pings the sockets of one door, and cuts off those that are gone. One timer for all of them. */
 export class Heartbeat implements Disposable {
   readonly #options: HeartbeatOptions;
-  readonly #beats = new Map<WebSocket, Beat>();
+  readonly #sockets = new Set<PeerSocket>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: HeartbeatOptions) {
@@ -27,23 +27,30 @@ export class Heartbeat implements Disposable {
     this.#timer = setInterval(() => this.#tick(performance.now()), tickMs).unref();
   }
 
-  watch(socket: WebSocket): void {
-    const now = performance.now();
-    const beat: Beat = { lastHeard: now, lastPing: now };
-    const heard = () => {
-      beat.lastHeard = performance.now();
-    };
-    this.#beats.set(socket, beat);
-    socket.on('message', heard).on('pong', heard).on('ping', heard);
-    socket.once('close', () => this.#beats.delete(socket));
+  /** The door says of each message that it was heard, with `heard`; pings and pongs are noticed here. */
+  watch(socket: PeerSocket): void {
+    socket.lastHeardMs = performance.now();
+    socket.lastPingMs = socket.lastHeardMs;
+    this.#sockets.add(socket);
+    socket.on('pong', onHeard);
+    socket.on('ping', onHeard);
+  }
+
+  heard(socket: PeerSocket): void {
+    onHeard.call(socket);
+  }
+
+  /** Forgets a socket that has closed. */
+  unwatch(socket: PeerSocket): void {
+    this.#sockets.delete(socket);
   }
 
   #tick(now: number): void {
-    for (const [socket, beat] of this.#beats) {
+    for (const socket of this.#sockets) {
       // A close frame would wait for an answer that never comes.
-      if (now - beat.lastHeard >= this.#options.idleTimeoutMs) socket.terminate();
-      else if (now - beat.lastPing >= this.#options.pingIntervalMs && socket.readyState === socket.OPEN) {
-        beat.lastPing = now;
+      if (now - socket.lastHeardMs >= this.#options.idleTimeoutMs) socket.terminate();
+      else if (now - socket.lastPingMs >= this.#options.pingIntervalMs && socket.readyState === socket.OPEN) {
+        socket.lastPingMs = now;
         socket.ping();
       }
     }

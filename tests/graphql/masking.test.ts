@@ -76,8 +76,13 @@ describe('a failure inside the server', () => {
   });
 
   test('is masked when a subscription fails on its way', async () => {
-    const failing = { [Symbol.asyncIterator]: () => failing, next: () => Promise.reject(new Error(SECRET)) };
-    jest.spyOn(app.app.context.notifications, 'additions').mockResolvedValue(failing as never);
+    const { notifications } = app.app.context;
+    const additions = notifications.additions.bind(notifications);
+    jest.spyOn(notifications, 'additions').mockImplementation(async (...args) => {
+      const listener = await additions(...args);
+      listener.fail(new Error(SECRET));
+      return listener;
+    });
     const events = await allEventsOf(await subscribeByPost(app, person()));
     expect(events.map(({ event }) => event)).toEqual(['next', 'complete']);
     expectMasked(events[0]?.result?.errors);

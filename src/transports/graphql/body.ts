@@ -4,6 +4,10 @@ import { refusal } from './errors.ts';
 
 const JSON_TYPE = /^application\/json *(;|$)/i;
 
+export const isJson = ({ headers }: IncomingMessage): boolean => JSON_TYPE.test(headers['content-type'] ?? '');
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * The JSON value of a request's body.
  *
@@ -13,12 +17,12 @@ const JSON_TYPE = /^application\/json *(;|$)/i;
  * @throws GraphQLError with status 413, 415 or 400.
  */
 export async function readJson(request: IncomingMessage, mostBytes: number): Promise<unknown> {
-  if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) {
+  if (!isJson(request)) {
     throw refusal('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.', { status: 415 });
   }
   const body = await readBody(request, mostBytes);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return JSON.parse(utf8.decode(body));
   } catch {
     throw malformed('The body is not valid JSON.');
   }
@@ -43,7 +47,7 @@ async function readBody(request: IncomingMessage, mostBytes: number): Promise<Bu
       refuse();
     }
   });
-  request.once('end', () => resolve(Buffer.concat(chunks)));
+  request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
   request.once('error', () => reject(malformed('The body was cut off.')));
   return promise;
 }

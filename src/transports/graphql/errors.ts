@@ -6,7 +6,7 @@ import type { Logger } from '../../logger.ts';
  * The HTTP status of a refused request, as Yoga reads it. With `spec` it holds for `application/graphql-response+json`
  * only, because the GraphQL over HTTP specification wants 200 for well-formed answers in `application/json`.
  */
-interface HttpExtension {
+export interface HttpExtension {
   status: number;
   spec?: boolean;
   headers?: Record<string, string>;
@@ -27,8 +27,12 @@ export function withoutHttp(error: GraphQLError): GraphQLError {
   if (!('http' in error.extensions)) return error;
   const { http: _, ...extensions } = error.extensions;
   const { nodes, source, positions, path } = error;
-  return new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object);
+  return placed(new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object), error);
 }
+
+/** Places an error where another one is: those of compiled operations know their locations, but not their nodes. */
+const placed = (error: GraphQLError, at: GraphQLError | undefined): GraphQLError =>
+  at?.locations && !error.locations ? Object.assign(error, { locations: at.locations }) : error;
 
 /** The request is wrong in itself: its syntax, its fields, its variables. */
 export const badRequest = (error: GraphQLError): GraphQLError =>
@@ -74,23 +78,21 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
   };
   if (known) {
     if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
-    return new GraphQLError(known.message, { ...where, extensions: extensionsOf(known) });
+    return placed(new GraphQLError(known.message, { ...where, extensions: extensionsOf(known) }), located);
   }
   if (located?.extensions['code'] && located.extensions['code'] !== 'INTERNAL_SERVER_ERROR') return located;
   if (located && isAboutTheRequest(located)) {
     const field = fieldOf(located.message);
     const http: HttpExtension = { status: 400, spec: true };
-    return new GraphQLError(located.message, {
-      ...where,
-      extensions: {
-        code: 'BAD_USER_INPUT',
-        ...(field === undefined ? {} : { field }),
-        ...(located.path ? {} : { http }),
-      },
-    });
+    const extensions = {
+      code: 'BAD_USER_INPUT',
+      ...(field === undefined ? {} : { field }),
+      ...(located.path ? {} : { http }),
+    };
+    return placed(new GraphQLError(located.message, { ...where, extensions }), located);
   }
   logger.error({ err: located?.originalError ?? error }, 'an operation failed');
-  return new GraphQLError(MASKED_MESSAGE, { ...where, extensions: { code: 'INTERNAL_SERVER_ERROR' } });
+  return placed(new GraphQLError(MASKED_MESSAGE, { ...where, extensions: { code: 'INTERNAL_SERVER_ERROR' } }), located);
 }
 
 /**

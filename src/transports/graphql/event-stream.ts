@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { ExecutionResult, GraphQLError } from 'graphql';
-import { withoutHttp } from './errors.ts';
+import type { GraphQLError } from 'graphql';
+import type { Subscription } from './operations.ts';
+import { resultText } from './operations.ts';
 
 /** Proxies end what stays silent for a minute, some for thirty seconds. */
 const PING_INTERVAL_MS = 12_000;
@@ -11,13 +12,14 @@ const COMMENT = ':\n\n';
  * Writes results as server-sent events, in the distinct connections mode of
  * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md: `next` for each result, and `complete`.
  *
- * Asks for a result only when the one before it has been taken, so a reader that stalls makes the source wait. Resolves
- * when the response has ended or its socket is gone. `lastWord` is asked for an error once the results have ended.
+ * Asks for an event only when the one before it has been taken, so a reader that stalls makes the source wait. Resolves
+ * when the response has ended or its socket is gone. `lastWord` is asked for an error once the events have ended, and is
+ * told what failed if something did.
  */
 export async function writeEventStream(
-  results: AsyncIterable<ExecutionResult>,
+  { source, projection }: Subscription,
   response: ServerResponse,
-  lastWord: () => GraphQLError | undefined,
+  lastWord: (failure?: unknown) => GraphQLError | undefined,
 ): Promise<void> {
   response.writeHead(200, {
     'Content-Type': 'text/event-stream',
@@ -30,23 +32,26 @@ export async function writeEventStream(
     if (!response.destroyed && !response.writableNeedDrain) response.write(COMMENT);
   }, PING_INTERVAL_MS);
   try {
-    for await (const result of results) {
-      if (response.destroyed) return;
-      if (!response.write(eventOf(result))) await drained(response);
-      if (response.destroyed) return;
+    let failure: unknown;
+    try {
+      for await (const event of source) {
+        if (response.destroyed) return;
+        if (!response.write(eventOf(await projection.render(event)))) await drained(response);
+        if (response.destroyed) return;
+      }
+    } catch (error) {
+      failure = error;
     }
     if (response.destroyed) return;
-    const error = lastWord();
-    if (error) response.write(eventOf({ errors: [error] }));
+    const error = lastWord(failure);
+    if (error) response.write(eventOf(resultText({ errors: [error] })));
     response.end('event: complete\ndata:\n\n');
   } finally {
     clearInterval(pings);
   }
 }
 
-function eventOf({ errors, ...result }: ExecutionResult): string {
-  return `event: next\ndata: ${JSON.stringify(errors ? { errors: errors.map(withoutHttp), ...result } : result)}\n\n`;
-}
+const eventOf = (json: string): string => `event: next\ndata: ${json}\n\n`;
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { type GraphQLParams, createYoga } from 'graphql-yoga';
 import { CarillonError, MASKED_MESSAGE, errorKinds, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -8,10 +8,11 @@ import type { Caller } from '../../services/caller.ts';
 import { graphiqlOptions, renderGraphiql } from '../../web/graphiql.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type Connections, type EndReason, tokenEnded } from '../connections.ts';
-import { malformed, readJson } from './body.ts';
-import { badRequest, maskError, refusal, withoutHttp } from './errors.ts';
+import { isJson, malformed, readJson } from './body.ts';
+import { maskError, refusal } from './errors.ts';
 import { writeEventStream } from './event-stream.ts';
-import type { Operations } from './operations.ts';
+import type { OperationRequest, Operations, Prepared, Subscription } from './operations.ts';
+import { acceptedType, isWellFormed, writeResult } from './result.ts';
 
 /** How long the reader of an event stream may take over the last word. */
 const FAREWELL_MS = 500;
@@ -26,41 +27,52 @@ export interface GraphQLHttpOptions {
 
 /**
  * GraphQL over HTTP: POST and GET by the specification, subscriptions as `text/event-stream`, GraphiQL for browsers.
- * Yoga speaks HTTP; operations themselves go through `Operations`, as on the socket.
+ *
+ * What nearly every client sends, a POST of JSON that wants JSON, is read and answered here; Yoga's fetch layer costs
+ * several times as much as the operation. Everything else (GET, GraphiQL, unusual media types, malformed parameters) is
+ * Yoga's. Operations themselves go through `Operations` either way, as on the socket.
  */
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
   const { operations, connections, verify, logger, maxBodyBytes } = options;
 
-  async function answer(request: Request, params: object, response: ServerResponse): Promise<ExecutionResult> {
-    const token = bearerToken(request.headers.get('authorization'));
+  /** What a request may run, or what it is answered instead. */
+  async function admit(request: IncomingMessage, params: OperationRequest, response: ServerResponse) {
+    const token = bearerToken(request.headers.authorization);
     let caller: Caller | undefined;
     try {
       caller = token === undefined ? undefined : await verify(token);
     } catch (error) {
       return { errors: [withStatus(operations.mask(error))] };
     }
-    const door = request.method === 'GET' ? 'get' : 'post';
-    const args = operations.prepare(params, caller, door, () => response.destroy());
-    if ('errors' in args) return args;
-    if (operationKind(args) === 'subscription' && !takesEvents(request)) return { errors: [eventsOnly()] };
-    const outcome = await operations.run(args);
-    if (!(Symbol.asyncIterator in outcome)) return outcome;
-    return caller ? stream(outcome, caller, response) : {};
+    const prepared = operations.prepare(params, caller, request.method === 'GET' ? 'get' : 'post', () =>
+      response.destroy(),
+    );
+    if ('errors' in prepared) return prepared;
+    if (isSubscription(prepared) && !takesEvents(request)) return { errors: [eventsOnly()] };
+    return prepared;
+  }
+
+  /** Runs what was admitted. An event stream is written to the response; then there is nothing left to answer. */
+  async function run(prepared: Prepared, response: ServerResponse): Promise<ExecutionResult | undefined> {
+    if (!isSubscription(prepared)) return operations.run(prepared);
+    const begun = await operations.subscribe(prepared);
+    if ('errors' in begun) return begun;
+    return stream(begun, prepared.contextValue.caller as Caller, response);
   }
 
   /**
    * An event stream is a live connection like a socket: counted, and ended with its token or with the server. Written
    * here and not by Yoga, which does not notice that a client has gone until there is something to tell it. Resolves
-   * when the response is over, so that nothing is left for Yoga to send.
+   * when the response is over.
    */
   async function stream(
-    results: AsyncIterableIterator<ExecutionResult>,
+    subscription: Subscription,
     caller: Caller,
     response: ServerResponse,
-  ): Promise<ExecutionResult> {
+  ): Promise<ExecutionResult | undefined> {
     let farewell: CarillonError | undefined;
     let patience: NodeJS.Timeout | undefined;
-    const stop = (): void => void results.return?.();
+    const stop = (): void => void subscription.source.return();
     const connection: Connection = {
       caller,
       end(reason) {
@@ -85,12 +97,44 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     if (response.destroyed) over();
     response.once('close', over);
     try {
-      if (!response.destroyed) await writeEventStream(results, response, () => farewell && operations.mask(farewell));
+      if (!response.destroyed) {
+        await writeEventStream(subscription, response, (failure) => {
+          const reason = failure ?? farewell;
+          return reason === undefined ? undefined : operations.mask(reason);
+        });
+      }
     } catch (error) {
       logger.error({ err: error }, 'an event stream failed');
       response.destroy();
     }
-    return {};
+    return undefined;
+  }
+
+  /** Requests that turn out to be Yoga's to answer: what was read of them, and what came of it so far. */
+  const passed = new WeakMap<IncomingMessage, { body: unknown; result?: ExecutionResult }>();
+
+  async function post(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const type = acceptedType(request.headers.accept);
+    let body: unknown;
+    try {
+      body = await readJson(request, maxBodyBytes);
+    } catch (error) {
+      writeResult(response, { errors: [error as GraphQLError] }, type ?? 'application/json');
+      return;
+    }
+    if (!isWellFormed(body)) {
+      passed.set(request, { body });
+      await yoga(request, response);
+      return;
+    }
+    const admitted = await admit(request, body, response);
+    const result = 'plan' in admitted ? await run(admitted, response) : admitted;
+    if (!result) return;
+    if (type) writeResult(response, result, type);
+    else {
+      passed.set(request, { body, result });
+      await yoga(request, response);
+    }
   }
 
   const yoga = createYoga<{ req: IncomingMessage; res: ServerResponse }>({
@@ -115,16 +159,23 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     plugins: [
       {
         onParams({ setParamsHandler }) {
-          setParamsHandler(({ request, params, context }) =>
-            answer(request, params, (context as unknown as { res: ServerResponse }).res),
-          );
+          setParamsHandler(async ({ params, context }) => {
+            const { req, res } = context as unknown as { req: IncomingMessage; res: ServerResponse };
+            const result = passed.get(req)?.result;
+            if (result) return result;
+            const admitted = await admit(req, params, res);
+            // A stream has been written, and is over, when there is nothing: Yoga has nothing to send then either.
+            return 'plan' in admitted ? ((await run(admitted, res)) ?? {}) : admitted;
+          });
         },
         onRequestParse({ request, requestParser, serverContext, setRequestParser }) {
           if (request.method === 'POST') {
             const { req } = serverContext as unknown as { req: IncomingMessage };
-            setRequestParser(async () => (await readJson(req, maxBodyBytes)) as GraphQLParams);
+            setRequestParser(
+              async () => (passed.has(req) ? passed.get(req)?.body : await readJson(req, maxBodyBytes)) as GraphQLParams,
+            );
           } else if (requestParser) {
-            setRequestParser(async (parameters) => tellMalformed(() => requestParser(parameters)));
+            setRequestParser(async (parameters) => withQuery(await tellMalformed(() => requestParser(parameters))));
           }
         },
       },
@@ -133,13 +184,13 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     // RFC 9112 section 3.2. Yoga makes a URL of it, and shows the stack of what it throws.
     if (!URL.canParse(`http://${request.headers.host || 'localhost'}`)) {
-      response.writeHead(400, { 'Content-Type': 'application/json; charset=utf-8', Connection: 'close' });
-      response.end(
-        JSON.stringify({ errors: [withoutHttp(badRequest(new GraphQLError('The Host header is not valid.')))] }),
-      );
+      response.setHeader('Connection', 'close');
+      const error = refusal('BAD_USER_INPUT', 'The Host header is not valid.', { status: 400 });
+      writeResult(response, { errors: [error] }, 'application/json');
       return;
     }
-    void Promise.resolve(yoga(request, response)).catch((error: unknown) => {
+    const served = request.method === 'POST' && isJson(request) ? post(request, response) : yoga(request, response);
+    void Promise.resolve(served).catch((error: unknown) => {
       logger.error({ err: error }, 'a GraphQL request failed');
       response.destroy();
     });
@@ -177,11 +228,16 @@ async function tellMalformed<T>(parse: () => Promise<T> | T): Promise<T> {
   }
 }
 
-const operationKind = ({ document, operationName }: ExecutionArgs) =>
-  getOperationAST(document, operationName)?.operation;
+/** A persisted query may be asked for by its hash alone; Yoga insists on a text. */
+function withQuery<T>(parsed: T): T {
+  const params = parsed as GraphQLParams;
+  return params.query == null && params.extensions?.['persistedQuery'] ? { ...parsed, query: '' } : parsed;
+}
 
-const takesEvents = (request: Request): boolean =>
-  /text\/event-stream|text\/\*|\*\/\*/i.test(request.headers.get('accept') ?? '*/*');
+const isSubscription = ({ plan }: Prepared): boolean => plan.operation.operation === 'subscription';
+
+const takesEvents = ({ headers }: IncomingMessage): boolean =>
+  /text\/event-stream|text\/\*|\*\/\*/i.test(headers.accept ?? '*/*');
 
 const eventsOnly = (): GraphQLError =>
   refusal('BAD_USER_INPUT', 'A subscription is answered with text/event-stream: accept that, or use a WebSocket.', {

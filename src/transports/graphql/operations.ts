@@ -1,51 +1,51 @@
-import {
-  type DocumentNode,
-  type ExecutionArgs,
-  type ExecutionResult,
-  GraphQLError,
-  Kind,
-  type OperationDefinitionNode,
-  execute,
-  getOperationAST,
-  parse,
-  subscribe,
-  validate,
-} from 'graphql';
+import { type ExecutionResult, type GraphQLError, createSourceEventStream } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { type GraphQLContext, schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
-import { badRequest, maskError, refusal } from './errors.ts';
+import { InboxListener } from '../../services/inbox-listener.ts';
+import { Documents, type DocumentsOptions } from './documents.ts';
+import { maskError, refusal, withoutHttp } from './errors.ts';
+import type { Plan, Variables } from './plan.ts';
+import { Projection } from './projection.ts';
 
 /** What a client asks for, on whatever door. */
 export interface OperationRequest {
   query?: unknown;
   operationName?: unknown;
   variables?: unknown;
+  extensions?: unknown;
 }
 
 /** `get` may not change anything; `socket` and `post` may. */
 export type Door = 'get' | 'post' | 'socket';
 
-export interface OperationsOptions {
+export interface OperationsOptions extends DocumentsOptions {
   notifications: GraphQLContext['notifications'];
   logger: Logger;
-  /** Most tokens of one document: what a document can cost to parse and validate grows with them. */
-  maxTokens: number;
 }
 
-export type Refused = { errors: readonly GraphQLError[] };
-export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>;
+/** An operation that may be run. */
+export interface Prepared {
+  readonly plan: Plan;
+  readonly contextValue: GraphQLContext;
+  readonly variables: Variables | undefined;
+}
+
+export type Refused = { readonly errors: readonly GraphQLError[] };
+
+/** A subscription that has begun: its events, and what it makes of them. */
+export interface Subscription {
+  readonly source: InboxListener;
+  readonly projection: Projection;
+}
 
 /**
- * Characters of document text that are remembered with their parsed and validated form, which may take a hundred bytes
- * for each of them: anybody can fill this, without a token.
+ * Characters of variables by which projections are found, for those who come later to share; whoever has one keeps it.
+ * Most results depend on no variable at all.
  */
-const DOCUMENT_CACHE_CHARACTERS = 2 ** 18;
-
-/** The fields of a query that say nothing about anybody. */
-const PUBLIC_FIELDS = new Set(['__typename', '__schema', '__type']);
+const PROJECTION_CHARACTERS = 2 ** 18;
 
 /**
  * The one way from a request to a result for every GraphQL door: parse, validate, limits, authorise, execute, mask.
@@ -53,59 +53,60 @@ const PUBLIC_FIELDS = new Set(['__typename', '__schema', '__type']);
  */
 export class Operations {
   readonly #options: OperationsOptions;
-  readonly #documents = new LRUCache<string, DocumentNode>({
-    maxSize: DOCUMENT_CACHE_CHARACTERS,
-    sizeCalculation: (_document, text) => text.length + 1,
+  readonly #documents: Documents;
+  readonly #projections = new LRUCache<string, Projection>({
+    maxSize: PROJECTION_CHARACTERS,
+    sizeCalculation: (_projection, key) => key.length,
   });
 
   constructor(options: OperationsOptions) {
     this.#options = options;
+    this.#documents = new Documents(options);
   }
 
   /** Everything before execution. `onSlow` is called when the operation is ended because its reader is too slow. */
-  prepare(
-    request: OperationRequest,
-    caller: Caller | undefined,
-    door: Door,
-    onSlow?: () => void,
-  ): ExecutionArgs | Refused {
+  prepare(request: OperationRequest, caller: Caller | undefined, door: Door, onSlow?: () => void): Prepared | Refused {
     try {
-      const { query, operationName, variables } = request;
-      if (typeof query !== 'string') throw badRequest(new GraphQLError('The request has no query text.'));
-      if (operationName != null && typeof operationName !== 'string') {
-        throw refusal('BAD_USER_INPUT', 'operationName must be text.', { status: 400 });
-      }
-      const document = this.#document(query);
-      const name = operationName ?? undefined;
-      const operation = getOperationAST(document, name);
-      if (!operation) throw badRequest(new GraphQLError(operationMissing(name)));
-      if (operation.operation === 'mutation' && door === 'get') {
+      const { query, operationName, variables, extensions } = request;
+      const plan = this.#documents.plan(query, operationName, extensions);
+      if (plan.operation.operation === 'mutation' && door === 'get') {
         const http = { status: 405, headers: { Allow: 'POST' } };
         throw refusal('BAD_USER_INPUT', 'A mutation cannot be sent by GET; use POST.', http);
       }
-      if (!caller && !isPublic(operation, document)) {
+      if (!caller && !plan.isPublic) {
         const http = { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } };
         throw refusal('UNAUTHENTICATED', unauthenticated('A token is needed.').message, http);
       }
-      return {
-        schema,
-        document,
-        contextValue: { caller, notifications: this.#options.notifications, onSlow } satisfies GraphQLContext,
-        variableValues: variables as Record<string, unknown> | null,
-        operationName: name ?? null,
-      };
+      const contextValue = { caller, notifications: this.#options.notifications, onSlow };
+      return { plan, contextValue, variables: (variables ?? undefined) as Variables | undefined };
     } catch (error) {
       if (error instanceof AggregateError) return { errors: error.errors as GraphQLError[] };
       return { errors: [this.mask(error)] };
     }
   }
 
-  /** Executes what `prepare` let through, a subscription as a stream of results that never throws. */
-  async run(args: ExecutionArgs): Promise<Outcome> {
+  /** Executes a query or a mutation. */
+  async run({ plan, contextValue, variables }: Prepared): Promise<ExecutionResult> {
     try {
-      const operation = getOperationAST(args.document, args.operationName);
-      const outcome = operation?.operation === 'subscription' ? await subscribe(args) : await execute(args);
-      return Symbol.asyncIterator in outcome ? this.#maskedStream(outcome) : this.maskResult(outcome);
+      return this.#masked(await plan.execute({ contextValue, variables }));
+    } catch (error) {
+      return { errors: [this.mask(error)] };
+    }
+  }
+
+  /** Begins a subscription. Nothing is missed from the moment on in which this resolves. */
+  async subscribe({ plan, contextValue, variables }: Prepared): Promise<Subscription | Refused> {
+    try {
+      const source = await createSourceEventStream({
+        schema,
+        document: plan.document,
+        contextValue,
+        variableValues: variables,
+        operationName: plan.operation.name?.value,
+      });
+      if ('errors' in source) return { errors: (source.errors ?? []).map((error) => this.mask(error)) };
+      if (!(source instanceof InboxListener)) throw new Error('a subscription must resolve to a listener of an inbox');
+      return { source, projection: this.#projectionOf(plan, contextValue, variables) };
     } catch (error) {
       return { errors: [this.mask(error)] };
     }
@@ -115,79 +116,27 @@ export class Operations {
     return maskError(error, this.#options.logger);
   }
 
-  maskResult(result: ExecutionResult): ExecutionResult {
-    return result.errors ? { ...result, errors: result.errors.map((error) => this.mask(error)) } : result;
-  }
+  /** The text of a result as clients get it. */
+  readonly toJson = (result: ExecutionResult): string => resultText(this.#masked(result));
 
-  #document(text: string): DocumentNode {
-    const known = this.#documents.get(text);
+  #projectionOf(plan: Plan, contextValue: GraphQLContext, variables: Variables | undefined): Projection {
+    if (!plan.isShareable) return new Projection(plan, contextValue, variables, this.toJson);
+    const used = plan.resultVariables.map((name) => [name, variables?.[name]]);
+    const { notifications } = this.#options;
+    const key = JSON.stringify([plan.id, used]);
+    const known = this.#projections.get(key);
     if (known) return known;
-    const document = this.#parse(text);
-    const errors = validate(schema, document);
-    if (errors.length > 0) throw new AggregateError(errors.map(badRequest));
-    this.#documents.set(text, document);
-    return document;
+    const projection = new Projection(plan, { caller: undefined, notifications }, variables, this.toJson);
+    this.#projections.set(key, projection);
+    return projection;
   }
 
-  #parse(text: string): DocumentNode {
-    try {
-      return parse(text, { maxTokens: this.#options.maxTokens });
-    } catch (error) {
-      if (error instanceof GraphQLError) throw badRequest(error);
-      // The parser recurses; what is nested beyond the stack is as wrong as a syntax error.
-      if (error instanceof RangeError) throw badRequest(new GraphQLError('The document is nested too deeply.'));
-      throw error;
-    }
-  }
-
-  #maskedStream(results: AsyncIterableIterator<ExecutionResult>): AsyncIterableIterator<ExecutionResult> {
-    let ended = false;
-    const end = { done: true as const, value: undefined };
-    return {
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-      next: async () => {
-        if (ended) return end;
-        try {
-          const next = await results.next();
-          return next.done ? end : { done: false, value: this.maskResult(next.value) };
-        } catch (error) {
-          ended = true;
-          return { done: false, value: { errors: [this.mask(error)] } };
-        }
-      },
-      return: async () => {
-        ended = true;
-        await results.return?.();
-        return end;
-      },
-    };
+  #masked(result: ExecutionResult): ExecutionResult {
+    return result.errors ? { ...result, errors: result.errors.map((error) => this.mask(error)) } : result;
   }
 }
 
-const operationMissing = (name: string | undefined): string =>
-  name === undefined
-    ? 'The document has several operations, or none: operationName must say which one to run.'
-    : `The document has no operation named "${name.slice(0, 100)}".`;
-
-/** Whether an operation can be answered to anybody: introspection, and nothing beside it. */
-function isPublic(operation: OperationDefinitionNode, document: DocumentNode): boolean {
-  if (operation.operation !== 'query') return false;
-  const fragments = new Map(
-    document.definitions.flatMap((one) => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])),
-  );
-  // Each fragment is looked into once: fragments that spread others twice would double the work at every step.
-  const seen = new Set<string>();
-  const holds = ({ selections }: OperationDefinitionNode['selectionSet']): boolean =>
-    selections.every((selection) => {
-      if (selection.kind === Kind.FIELD) return PUBLIC_FIELDS.has(selection.name.value);
-      if (selection.kind === Kind.INLINE_FRAGMENT) return holds(selection.selectionSet);
-      const name = selection.name.value;
-      if (seen.has(name)) return true;
-      seen.add(name);
-      const fragment = fragments.get(name);
-      return fragment !== undefined && holds(fragment.selectionSet);
-    });
-  return holds(operation.selectionSet);
+/** The text of a masked result, its errors first and without notes to Yoga. */
+export function resultText({ errors, ...result }: ExecutionResult): string {
+  return JSON.stringify(errors ? { errors: errors.map(withoutHttp), ...result } : result);
 }

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import {
+  type DocumentNode,
+  GraphQLError,
+  type OperationDefinitionNode,
+  getOperationAST,
+  parse,
+  validate,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { schema } from '../../schema/index.ts';
+import { badRequest, refusal } from './errors.ts';
+import { Plan } from './plan.ts';
+
+export interface DocumentsOptions {
+  /** Most tokens of one document: what a document can cost to parse and validate grows with them. */
+  maxTokens: number;
+  /** Executions before an operation is compiled; that of the product unless a test says otherwise. */
+  compileAfter?: number | undefined;
+}
+
+/**
+ * Characters of document text that are remembered with their parsed and validated form, which may take a hundred bytes
+ * for each of them: anybody can fill this, without a token.
+ */
+const DOCUMENT_CACHE_CHARACTERS = 2 ** 18;
+
+/** Characters of documents that clients registered by their hash; those are kept as text. */
+const REGISTERED_CHARACTERS = 2 ** 20;
+
+/** A valid document. */
+class Document {
+  readonly #node: DocumentNode;
+  readonly #compileAfter: number | undefined;
+  readonly #plans = new Map<OperationDefinitionNode, Plan>();
+
+  constructor(node: DocumentNode, compileAfter: number | undefined) {
+    this.#node = node;
+    this.#compileAfter = compileAfter;
+  }
+
+  /** @throws GraphQLError when no operation has that name, or no name is given and there is not exactly one. */
+  plan(operationName: string | undefined): Plan {
+    const operation = getOperationAST(this.#node, operationName);
+    if (!operation) throw badRequest(new GraphQLError(operationMissing(operationName)));
+    let plan = this.#plans.get(operation);
+    if (!plan) {
+      plan = new Plan(this.#node, operation, this.#compileAfter);
+      this.#plans.set(operation, plan);
+    }
+    return plan;
+  }
+}
+
+/** Documents by their text, parsed and validated once; and texts by their hash, for clients that register them. */
+export class Documents {
+  readonly #options: DocumentsOptions;
+  readonly #known = new LRUCache<string, Document>({
+    maxSize: DOCUMENT_CACHE_CHARACTERS,
+    sizeCalculation: (_document, text) => text.length + 1,
+  });
+  readonly #registered = new LRUCache<string, string>({
+    maxSize: REGISTERED_CHARACTERS,
+    sizeCalculation: (text) => text.length + 1,
+  });
+
+  constructor(options: DocumentsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The operation that a request is for.
+   *
+   * @throws GraphQLError, or an AggregateError of several, that says what is wrong with the request.
+   */
+  plan(query: unknown, operationName: unknown, extensions: unknown): Plan {
+    const hash = hashIn(extensions);
+    const text = hash !== undefined && !query ? this.#textOf(hash) : query;
+    if (typeof text !== 'string') throw badRequest(new GraphQLError('The request has no query text.'));
+    if (operationName != null && typeof operationName !== 'string') {
+      throw refusal('BAD_USER_INPUT', 'operationName must be text.', { status: 400 });
+    }
+    if (hash !== undefined && this.#registered.get(hash) !== text) this.#register(hash, text);
+    return this.#document(text).plan(operationName ?? undefined);
+  }
+
+  #textOf(hash: string): string {
+    const text = this.#registered.get(hash);
+    // The words and the status by which Apollo's clients know that they have to send the text as well.
+    if (text === undefined) throw refusal('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound', { status: 200 });
+    return text;
+  }
+
+  #register(hash: string, text: string): void {
+    if (createHash('sha256').update(text).digest('hex') !== hash) {
+      throw badRequest(new GraphQLError('The hash of the persisted query is not that of its text.'));
+    }
+    // Only what is valid is worth keeping.
+    this.#document(text);
+    this.#registered.set(hash, text);
+  }
+
+  #document(text: string): Document {
+    const known = this.#known.get(text);
+    if (known) return known;
+    const node = this.#parse(text);
+    const errors = validate(schema, node);
+    if (errors.length > 0) throw new AggregateError(errors.map(badRequest));
+    const document = new Document(node, this.#options.compileAfter);
+    this.#known.set(text, document);
+    return document;
+  }
+
+  #parse(text: string): DocumentNode {
+    try {
+      return parse(text, { maxTokens: this.#options.maxTokens });
+    } catch (error) {
+      if (error instanceof GraphQLError) throw badRequest(error);
+      // The parser recurses; what is nested beyond the stack is as wrong as a syntax error.
+      if (error instanceof RangeError) throw badRequest(new GraphQLError('The document is nested too deeply.'));
+      throw error;
+    }
+  }
+}
+
+/** The hash of an automatic persisted query (version 1 of Apollo's protocol), if the request names one. */
+function hashIn(extensions: unknown): string | undefined {
+  if (typeof extensions !== 'object' || extensions === null) return undefined;
+  const { persistedQuery } = extensions as { persistedQuery?: { version?: unknown; sha256Hash?: unknown } | null };
+  if (typeof persistedQuery !== 'object' || persistedQuery === null) return undefined;
+  const { version, sha256Hash } = persistedQuery;
+  if (version !== 1 || typeof sha256Hash !== 'string' || !/^[0-9a-f]{64}$/.test(sha256Hash)) {
+    throw badRequest(new GraphQLError('extensions.persistedQuery must have version 1 and a sha256Hash in lower case.'));
+  }
+  return sha256Hash;
+}
+
+const operationMissing = (name: string | undefined): string =>
+  name === undefined
+    ? 'The document has several operations, or none: operationName must say which one to run.'
+    : `The document has no operation named "${name.slice(0, 100)}".`;

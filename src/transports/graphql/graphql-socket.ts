@@ -1,0 +1,217 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws';
+import type { GraphQLError } from 'graphql';
+import { CarillonError, closeCodes } from '../../errors.ts';
+import type { Caller } from '../../services/caller.ts';
+import { bearerToken } from '../bearer.ts';
+import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
+import { PeerSocket } from '../peer-socket.ts';
+import { withoutHttp } from './errors.ts';
+import type { OperationRequest } from './operations.ts';
+import { SocketOperation } from './socket-operation.ts';
+import type { GraphQLSocketDoor } from './websocket.ts';
+
+/** Answers may wait to be sent up to this much before the peer is read no further, and so has to read them first. */
+const MAX_BUFFERED_BYTES = 4 * 2 ** 20;
+
+/** What a close frame has room for (RFC 6455 section 5.5). */
+const MAX_REASON_BYTES = 123;
+
+/** The reason, cut to its limit between two characters: it may quote what the client sent. */
+function clipped(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= MAX_REASON_BYTES) return reason;
+  return new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: true });
+}
+
+/** The token in `connectionParams`: as a header's value would be, or bare under `token`. */
+function tokenIn(params: Record<string, unknown> | undefined): string | undefined {
+  const { authorization, Authorization, token } = params ?? {};
+  const header = bearerToken(authorization ?? Authorization);
+  return header ?? (typeof token === 'string' ? bearerToken(token) || token : undefined);
+}
+
+const RETRY = { retryAfterSeconds: 1 };
+
+function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  (this as GraphQLSocket).receive(data, isBinary);
+}
+function onError(this: WebSocket, error: Error): void {
+  (this as GraphQLSocket).broke(error);
+}
+function onClose(this: WebSocket): void {
+  (this as GraphQLSocket).closed();
+}
+
+/**
+ * One peer of graphql-transport-ws: the protocol of graphql-ws on a socket of our own, because there the events of each
+ * operation go through a chain of iterators of its own, and every one is executed and written as JSON for itself.
+ */
+export class GraphQLSocket extends PeerSocket {
+  /** Who it is, once its connection_init has been accepted. */
+  caller: Caller | undefined;
+  #door!: GraphQLSocketDoor;
+  #isIntroduced = false;
+  /** The server is draining: what is under way is answered, and nothing new begins. */
+  #isDraining = false;
+  /** By id; those that the client has completed are not there, even if they still run. */
+  #operations: Map<string, SocketOperation> | undefined;
+  #underWay = 0;
+  /** Those under way that end by themselves. */
+  #finite = 0;
+
+  /** Begins to serve the peer. */
+  serve(door: GraphQLSocketDoor, stream: Socket): void {
+    this.#door = door;
+    this.useStream(stream);
+    this.on('message', onMessage);
+    // The library closes the socket itself: 1009 for what is too big, 1002 and 1007 for broken frames.
+    this.on('error', onError);
+    this.on('close', onClose);
+    if (this.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
+      this.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
+    }
+  }
+
+  isConnection(): this is Connection {
+    return this.caller !== undefined;
+  }
+
+  /** Tells the peer why, and closes; when draining, after what is under way has been answered. */
+  end(reason: EndReason): void {
+    if (reason !== 'draining') {
+      this.close(closeCodes.graphqlForbidden, `Forbidden: ${tokenEnded[reason]}`);
+      return;
+    }
+    this.#isDraining = true;
+    this.#leaveWhenAnswered();
+  }
+
+  broke(error: Error): void {
+    this.#door.options.logger.debug({ err: error }, 'a GraphQL socket broke');
+  }
+
+  closed(): void {
+    this.#door.closed(this);
+    for (const operation of this.#operations?.values() ?? []) operation.stop();
+    this.#operations = undefined;
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    this.#door.heard(this);
+    // A peer that is told to go may still be sending; nothing of that is served.
+    if (this.readyState !== this.OPEN) return;
+    if (isBinary) {
+      this.close(closeCodes.unsupportedData, 'Binary messages are not understood');
+      return;
+    }
+    if (this.bufferedAmount > MAX_BUFFERED_BYTES) {
+      this.pause();
+      this.afterDrain(() => this.resume());
+    }
+    let message: Message;
+    try {
+      message = parseMessage(data.toString());
+    } catch {
+      this.close(CloseCode.BadRequest, 'Invalid message received');
+      return;
+    }
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        void this.#introduce(message.payload);
+        return;
+      case MessageType.Ping:
+        this.writeText(JSON.stringify({ type: MessageType.Pong, payload: message.payload }));
+        return;
+      case MessageType.Pong:
+        return;
+      case MessageType.Subscribe:
+        this.#begin(message.id, message.payload);
+        return;
+      case MessageType.Complete:
+        this.#operations?.get(message.id)?.stop();
+        this.#operations?.delete(message.id);
+        return;
+      default:
+        this.close(CloseCode.BadRequest, 'Invalid message received');
+    }
+  }
+
+  async #introduce(params: Record<string, unknown> | undefined): Promise<void> {
+    if (this.#isIntroduced) {
+      this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
+      return;
+    }
+    this.#isIntroduced = true;
+    this.#door.introduced(this);
+    const { verify, connections, logger } = this.#door.options;
+    try {
+      const caller = await verify(tokenIn(params));
+      if (this.readyState !== this.OPEN) return;
+      connections.check(caller);
+      this.caller = caller;
+      connections.left(this);
+      connections.open(this as this & Connection);
+      this.writeText('{"type":"connection_ack"}');
+    } catch (error) {
+      if (!(error instanceof CarillonError)) {
+        logger.error({ err: error }, 'a connection_init failed');
+        this.close(closeCodes.internalError, 'Internal server error');
+      } else if (error.code === 'UNAUTHENTICATED') this.close(CloseCode.Forbidden, 'Forbidden');
+      else this.close(closeCodes.tryAgainLater, clipped(error.message));
+    }
+  }
+
+  #begin(id: string, request: OperationRequest): void {
+    const { operations, maxOperationsPerSocket: most } = this.#door.options;
+    if (!this.caller) {
+      this.close(CloseCode.Unauthorized, 'Unauthorized');
+      return;
+    }
+    if (this.#operations?.has(id)) {
+      this.close(CloseCode.SubscriberAlreadyExists, clipped(`Subscriber for ${id} already exists`));
+      return;
+    }
+    if (this.#isDraining) {
+      const error = new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', RETRY);
+      this.refuse(id, [operations.mask(error)]);
+      return;
+    }
+    if (this.#underWay >= most) {
+      const words = `At most ${most} operations may be under way on one socket.`;
+      this.refuse(id, [operations.mask(new CarillonError('RATE_LIMITED', words, RETRY))]);
+      return;
+    }
+    const giveUp = (): void => this.close(closeCodes.tryAgainLater, 'slow consumer');
+    const prepared = operations.prepare(request, this.caller, 'socket', giveUp);
+    if ('errors' in prepared) {
+      this.refuse(id, prepared.errors);
+      return;
+    }
+    const operation = new SocketOperation(this, id, prepared);
+    this.#operations ??= new Map();
+    this.#operations.set(id, operation);
+    this.#underWay += 1;
+    if (operation.isFinite) this.#finite += 1;
+    void operation.run(operations);
+  }
+
+  /** Called by an operation that is over, once; it may have been stopped before. */
+  over(operation: SocketOperation): void {
+    this.#underWay -= 1;
+    if (this.#operations?.get(operation.id) === operation) this.#operations.delete(operation.id);
+    if (!operation.isFinite) return;
+    this.#finite -= 1;
+    if (this.#isDraining) this.#leaveWhenAnswered();
+  }
+
+  /** Tells that an operation was not begun, or is over, because of errors; others go on. */
+  refuse(id: string, errors: readonly GraphQLError[]): void {
+    this.writeText(JSON.stringify({ id, type: MessageType.Error, payload: errors.map(withoutHttp) }));
+  }
+
+  #leaveWhenAnswered(): void {
+    if (this.#finite === 0) this.close(closeCodes.goingAway, 'The server is shutting down');
+  }
+}

@@ -1,0 +1,74 @@
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+
+const TEXT_FRAME = 0x81;
+
+/**
+ * A text message as the bytes of one whole frame from a server (RFC 6455 section 5.2: final, not masked, not compressed):
+ * made once, it can be written to any number of sockets.
+ */
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + length);
+  frame[0] = TEXT_FRAME;
+  if (head === 2) frame[1] = length;
+  else if (head === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeBigUInt64BE(BigInt(length), 2);
+  }
+  frame.write(text, head);
+  return frame;
+}
+
+/**
+ * One peer of a socket door. Writes whole frames to the stream that the upgrade handed over, which `ws` too writes to in
+ * whole frames as long as nothing is compressed; so its pings, pongs and closes come between ours.
+ *
+ * There are many of these and most wait: what a door needs of a peer is in fields here, and its event handlers are
+ * shared functions that find the peer in `this`.
+ */
+export class PeerSocket extends WebSocket {
+  /** When something last came, in the time of `performance.now()`; see Heartbeat. */
+  lastHeardMs = 0;
+  lastPingMs = 0;
+  #stream: Socket | undefined;
+  #onDrain: (() => void) | undefined;
+
+  /** Says which stream it is on, before anything is written. */
+  useStream(stream: Socket): void {
+    this.#stream = stream;
+  }
+
+  /**
+   * Writes a frame. `false`: the kernel has taken as much as it will for now, so give no more until `afterDrain` calls.
+   * When the socket is being closed the frame is dropped: its close event tells.
+   */
+  writeFrame(frame: Buffer): boolean {
+    return this.readyState === WebSocket.OPEN && this.#stream ? this.#stream.write(frame) : true;
+  }
+
+  writeText(text: string): boolean {
+    return this.writeFrame(textFrame(text));
+  }
+
+  /** Calls back once, when all that waited has been taken; not at all when the socket ends before. */
+  afterDrain(callback: () => void): void {
+    const earlier = this.#onDrain;
+    this.#onDrain = earlier
+      ? () => {
+          earlier();
+          callback();
+        }
+      : callback;
+    if (earlier) return;
+    this.#stream?.once('drain', () => {
+      const waiting = this.#onDrain;
+      this.#onDrain = undefined;
+      waiting?.();
+    });
+  }
+}
