@@ -38,8 +38,8 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const demo = storage.embedded && config.demo === 'on';
   if (demo) await seedDemo(users, notifications);
   const isRevoked = (caller: Caller): boolean => revocations.isRevoked(caller);
-  const verify = async (token: string | undefined): Promise<Caller> => {
-    const caller = await tokens.verify(token);
+  const verifyWith = (options: { remember: boolean }) => async (token: string | undefined): Promise<Caller> => {
+    const caller = await tokens.verify(token, options);
     if (isRevoked(caller)) throw unauthenticated('The token is not valid.');
     return caller;
   };
@@ -49,7 +49,9 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       logger,
       notifications,
       sessions,
-      verify,
+      // A socket is asked once for its token, and would only push out those of requests.
+      verify: verifyWith({ remember: true }),
+      verifyConnection: verifyWith({ remember: false }),
       isRevoked,
       isReady,
       version: packageJson.version,

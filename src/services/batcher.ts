@@ -11,8 +11,9 @@ export interface BatcherOptions<Item, Result> {
   /** Most statements under way. */
   maxInFlight: number;
   /**
-   * For a second after a batch that many shared, batches begin at least this far apart, unless they are full: in a storm
-   * of askers a few large statements cost less than many small ones. Without it nothing ever waits.
+   * For a second after a batch that many shared, a batch that is not full waits for more: until nobody has come for a
+   * moment, and no longer than this after the one before it. In a storm of askers a few large statements cost less than
+   * many small ones. Without it nothing ever waits.
    */
   spacingMs?: number;
   /** Most items that wait; past that `add` refuses with RATE_LIMITED. */
@@ -22,6 +23,9 @@ export interface BatcherOptions<Item, Result> {
 /** A batch of so many was shared by many. */
 const STORM = 8;
 const STORM_LASTS_MS = 1000;
+
+/** Those who wait are all there are when nobody has come for this long. */
+const LULL_MS = 4;
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -72,10 +76,16 @@ export class Batcher<Item, Result> {
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0 || this.#inFlight >= this.#options.maxInFlight) return;
     this.#scheduled = true;
-    const waitMs = this.#notBefore - performance.now();
     // After the input that is already there: requests read in the same turn share the statement.
-    if (waitMs <= 0 || this.#waiting.length >= this.#options.maxBatch) setImmediate(() => this.#start());
-    else setTimeout(() => this.#start(), waitMs);
+    if (this.#notBefore <= performance.now()) setImmediate(() => this.#start());
+    else this.#awaitLull(0);
+  }
+
+  #awaitLull(waitingBefore: number): void {
+    const { length } = this.#waiting;
+    const isOver = length === waitingBefore || length >= this.#options.maxBatch || this.#notBefore <= performance.now();
+    if (isOver) this.#start();
+    else setTimeout(() => this.#awaitLull(length), LULL_MS);
   }
 
   #start(): void {

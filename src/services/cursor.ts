@@ -1,5 +1,5 @@
-import { randomFillSync } from 'node:crypto';
 import { badInput } from '../errors.ts';
+import { randomBytesOf } from './entropy.ts';
 
 /**
  * A point in one inbox's log: everything up to and including `version` lies before it.
@@ -18,18 +18,7 @@ const CURSOR = /^([A-Za-z0-9_-]{11})(0|[1-9a-z][0-9a-z]{0,9})$/;
 /** The epoch of an inbox that does not exist yet; a cursor of it means "from the very beginning" in any inbox. */
 export const NO_EPOCH = '-'.repeat(11);
 
-/** Random bytes for many epochs: each draw from the system costs more than all else about a send's epoch. */
-const entropy = Buffer.alloc(EPOCH_BYTES * 512);
-let used = entropy.length;
-
-export function newEpoch(): string {
-  if (used === entropy.length) {
-    randomFillSync(entropy);
-    used = 0;
-  }
-  used += EPOCH_BYTES;
-  return entropy.toString('base64url', used - EPOCH_BYTES, used);
-}
+export const newEpoch = (): string => randomBytesOf(EPOCH_BYTES).toString('base64url');
 
 export const encodeCursor = (epoch: string, version: number): string => epoch + version.toString(36);
 

@@ -52,7 +52,7 @@ export class Housekeeping implements AsyncDisposable {
         where created_at <= now() - ${idempotencyWindowMs}::float8 * interval '1 millisecond'
         order by created_at limit ${STEP} for update skip locked
       )
-    `.execute(database.em.fork().getKysely());
+    `.execute(database.em.getConnection().getClient());
     return Number(numAffectedRows ?? 0);
   }
 

@@ -108,7 +108,7 @@ export class InboxChanges {
         coalesce(moved.unread, box.unread) as unread,
         case when moved.version is not null then array[n.id] end as ids, 0::float8 as at_ms
       from box left join moved on true left join changed n on true
-    `.execute(this.#database.em.fork().getKysely());
+    `.execute(this.#database.em.getConnection().getClient());
     const [row] = rows;
     return toResult(row, (change) => {
       const notification = toNotification(
@@ -145,7 +145,7 @@ export class InboxChanges {
       select box.epoch, coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
         coalesce(moved.unread, box.unread) as unread, amount.ids, ${milliseconds('now')} as at_ms
       from box cross join amount left join moved on true cross join (select now() as now) clock
-    `.execute(this.#database.em.fork().getKysely());
+    `.execute(this.#database.em.getConnection().getClient());
     return rows[0];
   }
 }

@@ -73,7 +73,7 @@ export class InboxLog {
   }
 
   get #db() {
-    return this.#database.em.fork().getKysely();
+    return this.#database.em.getConnection().getClient();
   }
 
   /** The head of each inbox that exists, by its place in `addresses`. */

@@ -137,7 +137,7 @@ async function readChanges(database: Database, asks: readonly Ask[], limit: numb
         order by t.version fetch first ${sql.lit(limit)} rows with ties)
     ) change on true
     order by asked.nth, change.at
-  `.execute(database.em.fork().getKysely());
+  `.execute(database.em.getConnection().getClient());
 
   const byAsk = new Map<number, Row[]>();
   for (const row of rows) {

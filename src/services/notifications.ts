@@ -5,6 +5,7 @@ import { Batcher } from './batcher.ts';
 import { type Caller, type InboxAddress, hasRole } from './caller.ts';
 import { decodeCursor, mustBeIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
+import { randomBytesOf } from './entropy.ts';
 import type { Hub } from './hub.ts';
 import type { ChangeResult, InboxChanges } from './inbox-changes.ts';
 import type { InboxListener } from './inbox-listener.ts';
@@ -102,7 +103,7 @@ export class Notifications {
       throw badInput('channel', `channel ${content.channel} is not configured on this server; use IN_APP.`);
     }
     const dataJson = content.data === null ? null : JSON.stringify(content.data);
-    const item = { ...content, id: uuidv7(), tenantId, senderId, recipientId: recipient, dataJson };
+    const item = { ...content, id: uuidv7({ random: randomBytesOf(16) }), tenantId, senderId, recipientId: recipient, dataJson };
     const { notification, event } = await reachDatabase(this.#sends.add(item));
     if (event) this.#options.hub.publish({ tenantId, userId: recipient }, event);
     return notification;

@@ -34,7 +34,7 @@ export class Retention {
   }
 
   get #db() {
-    return this.#options.database.em.fork().getKysely();
+    return this.#options.database.em.getConnection().getClient();
   }
 
   /**

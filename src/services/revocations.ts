@@ -44,6 +44,7 @@ export class Revocations implements AsyncDisposable {
 
   isRevoked({ tenantId, userId, sessionId, issuedAtMs }: Caller): boolean {
     const now = Date.now();
+    if (this.#sessions.size === 0 && this.#users.size === 0) return false;
     if (sessionId !== undefined && (this.#sessions.get(sessionId) ?? 0) > now) return true;
     const user = this.#users.get(userKey(tenantId, userId));
     return user !== undefined && user.until > now && issuedAtMs < user.before;
@@ -82,7 +83,7 @@ export class Revocations implements AsyncDisposable {
       from (select ${milliseconds('now')} as now_ms from (select now() as now) n) clock
       left join revocation r
         on r.created_at >= to_timestamp(${since / 1000}::float8) and r.expires_at > now()
-    `.execute(this.#database.em.fork().getKysely());
+    `.execute(this.#database.em.getConnection().getClient());
     let news = false;
     for (const row of rows) if (row.tenant_id !== null) news = this.#learn(row) || news;
     this.#readUpTo = rows[0]?.now_ms ?? this.#readUpTo;

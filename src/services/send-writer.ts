@@ -89,7 +89,7 @@ const toStored = (
  */
 export function createSendWriter(database: Database, idempotencyWindowMs: number) {
   return async function write(items: readonly SendItem[]): Promise<(SendResult | CarillonError)[]> {
-    const db = database.em.fork().getKysely();
+    const db = database.em.getConnection().getClient();
     const column = <K extends keyof SendItem>(name: K) => items.map((item) => item[name]);
     const { rows } = await sql<StoredRow>`
       with input as (
@@ -197,7 +197,7 @@ export function createSendWriter(database: Database, idempotencyWindowMs: number
       left join inbox i on i.tenant_id = asked.tenant_id and i.user_id = asked.user_id
       left join notification n on n.id = k.notification_id
       left join tombstone t on t.inbox_id = i.id and t.notification_id = k.notification_id
-    `.execute(database.em.fork().getKysely());
+    `.execute(database.em.getConnection().getClient());
     return new Map(rows.map((row) => [keyName(row.tenant_id, row.sender_id, row.key), row]));
   }
 }

@@ -1,5 +1,6 @@
 import { type KeyObject, createPublicKey, createSecretKey, randomUUID } from 'node:crypto';
 import jwt, { type Algorithm, type JwtHeader } from 'jsonwebtoken';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { CarillonError, unauthenticated } from '../errors.ts';
@@ -21,6 +22,17 @@ const ALGORITHMS: ReadonlyMap<string | undefined, Algorithm> = new Map([
 
 const answersFor = (key: KeyObject, algorithm: string): algorithm is Algorithm =>
   ALGORITHMS.get(key.asymmetricKeyType) === algorithm;
+
+/** Tokens whose caller is remembered: of those who asked last. */
+const MAX_REMEMBERED = 10_000;
+
+/** A key that is taken back holds no longer than this, whatever was remembered. */
+const REMEMBERED_MS = 300_000;
+
+interface Remembered {
+  readonly caller: Caller;
+  readonly untilMs: number;
+}
 
 /** Longer ones are no tokens, and are not even parsed. */
 const MAX_TOKEN_CHARACTERS = 8192;
@@ -57,6 +69,7 @@ export class Tokens {
   readonly #secret: KeyObject | undefined;
   readonly #publicKey: KeyObject | undefined;
   readonly #jwks: Jwks | undefined;
+  readonly #remembered = new LRUCache<string, Remembered>({ max: MAX_REMEMBERED });
 
   constructor(config: TokenConfig, logger: Logger) {
     this.#config = config;
@@ -73,13 +86,25 @@ export class Tokens {
   }
 
   /**
-   * The caller that a token names.
+   * The caller that a token names. With `remember` it is not checked again for up to five minutes, which is for callers
+   * that ask often; whether it was revoked is not known here, and is for the caller of this to ask each time.
    *
    * @throws CarillonError UNAUTHENTICATED, in the same words whatever is wrong, or UNAVAILABLE when the JWKS address
    * does not answer.
    */
-  async verify(token: string | undefined): Promise<Caller> {
+  async verify(token: string | undefined, { remember = false } = {}): Promise<Caller> {
     if (!token) throw unauthenticated('A token is needed.');
+    const known = this.#remembered.get(token);
+    if (known && known.untilMs > Date.now()) return known.caller;
+    const caller = await this.#verifyAnew(token);
+    if (remember) {
+      const untilMs = Math.min(caller.expiresAtMs, Date.now() + REMEMBERED_MS);
+      this.#remembered.set(token, { caller, untilMs });
+    }
+    return caller;
+  }
+
+  async #verifyAnew(token: string): Promise<Caller> {
     try {
       if (token.length > MAX_TOKEN_CHARACTERS) throw new Error('too long');
       return await this.#verify(token);

@@ -20,7 +20,10 @@ export interface DoorsOptions {
   logger: Logger;
   notifications: Notifications;
   sessions: Sessions;
+  /** Who a request is from. */
   verify: (token: string | undefined) => Promise<Caller>;
+  /** Who a socket is from: asked once for its whole life. */
+  verifyConnection: (token: string | undefined) => Promise<Caller>;
   isRevoked: (caller: Caller) => boolean;
   isReady: () => Promise<boolean>;
   version: string;
@@ -44,7 +47,7 @@ const PREFLIGHT_SECONDS = 600;
 
 /** Opens all doors; resolves when the port accepts connections. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, logger, notifications, sessions, verify } = options;
+  const { config, logger, notifications, sessions, verify, verifyConnection } = options;
   const allowedOrigins = new Set(config.allowedOrigins ?? []);
   const connections = new Connections({
     maxConnectionsPerUser: config.maxConnectionsPerUser,
@@ -55,7 +58,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const graphqlSocket = new GraphQLSocketDoor({
     operations,
     connections,
-    verify,
+    verify: verifyConnection,
     logger,
     maxMessageBytes: config.maxBodyBytes,
     maxOperationsPerSocket: config.maxOperationsPerSocket,
@@ -65,7 +68,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const legacySocket = new LegacySocketDoor({
     notifications,
     connections,
-    verify,
+    verify: verifyConnection,
     logger,
     maxFrameBytes: config.maxLegacyFrameBytes,
     pingIntervalMs: config.legacyPingInterval,
@@ -98,10 +101,13 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       createServer(serverOptions, (request: IncomingMessage, response: ServerResponse) => {
         if (draining) response.setHeader('Connection', 'close');
         response.setHeader('X-Content-Type-Options', 'nosniff');
-        allowCors(request, response, () => {
+        const serve = (): void => {
           if (isGraphQLPath(request.url)) graphqlHttp(request, response);
           else restHandler(request, response);
-        });
+        };
+        // Only browsers name an origin.
+        if (request.headers.origin === undefined) serve();
+        else allowCors(request, response, serve);
       }),
   });
   await rest.ready();

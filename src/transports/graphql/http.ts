@@ -181,9 +181,12 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       },
     ],
   });
+  let lastHost = '';
   return (request: IncomingMessage, response: ServerResponse): void => {
+    const { host = '' } = request.headers;
     // RFC 9112 section 3.2. Yoga makes a URL of it, and shows the stack of what it throws.
-    if (!URL.canParse(`http://${request.headers.host || 'localhost'}`)) {
+    if (host !== lastHost && URL.canParse(`http://${host || 'localhost'}`)) lastHost = host;
+    if (host !== lastHost) {
       response.setHeader('Connection', 'close');
       const error = refusal('BAD_USER_INPUT', 'The Host header is not valid.', { status: 400 });
       writeResult(response, { errors: [error] }, 'application/json');

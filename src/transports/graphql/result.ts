@@ -12,11 +12,23 @@ const RESULT_TYPES: ReadonlyMap<string, ResultType> = new Map([
   ['*/*', 'application/json'],
 ]);
 
+/** Clients say the same again and again. */
+const acceptedTypes = new Map<string, ResultType>();
+const MAX_ACCEPTS = 100;
+
 /**
  * The media type of a plain answer: of those that the client accepts, the first one that there is. `undefined` when it
  * wants something else. Weights are passed over, as clients name what they prefer first.
  */
 export function acceptedType(accept = '*/*'): ResultType | undefined {
+  const known = acceptedTypes.get(accept);
+  if (known) return known;
+  const type = chooseType(accept);
+  if (type && acceptedTypes.size < MAX_ACCEPTS) acceptedTypes.set(accept, type);
+  return type;
+}
+
+function chooseType(accept: string): ResultType | undefined {
   for (const part of accept.toLowerCase().replaceAll(' ', '').split(',')) {
     const [name = '', ...parameters] = part.split(';');
     const charset = parameters.find((parameter) => parameter.startsWith('charset='));
@@ -53,7 +65,9 @@ export function writeResult(response: ServerResponse, result: ExecutionResult, t
     for (const [name, value] of Object.entries(http.headers ?? {})) response.setHeader(name, value);
     if (!(http.spec && type === 'application/json')) status = Math.max(status, http.status);
   }
-  const body = Buffer.from(resultText(result));
-  response.writeHead(status || 200, { 'Content-Type': `${type}; charset=utf-8`, 'Content-Length': body.length });
+  // As text: then Node writes it together with the head.
+  const body = resultText(result);
+  const length = Buffer.byteLength(body);
+  response.writeHead(status || 200, { 'Content-Type': `${type}; charset=utf-8`, 'Content-Length': length });
   response.end(body);
 }
