@@ -38,11 +38,13 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const demo = storage.embedded && config.demo === 'on';
   if (demo) await seedDemo(users, notifications);
   const isRevoked = (caller: Caller): boolean => revocations.isRevoked(caller);
-  const verifyWith = (options: { remember: boolean }) => async (token: string | undefined): Promise<Caller> => {
-    const caller = await tokens.verify(token, options);
-    if (isRevoked(caller)) throw unauthenticated('The token is not valid.');
-    return caller;
-  };
+  const verifyWith =
+    (options: { remember: boolean }) =>
+    async (token: string | undefined): Promise<Caller> => {
+      const caller = await tokens.verify(token, options);
+      if (isRevoked(caller)) throw unauthenticated('The token is not valid.');
+      return caller;
+    };
   const doors = resources.use(
     await openDoors({
       config,

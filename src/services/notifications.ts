@@ -42,7 +42,7 @@ export interface BatchResult {
 }
 
 export interface NotificationsOptions {
-  config: Pick<Config, 'sendPolicy' | 'maxQueuedSends'>;
+  config: Pick<Config, 'sendPolicy' | 'maxQueuedSends' | 'maxSendBatch' | 'maxSendBatchesInFlight'>;
   rules: Rules;
   log: InboxLog;
   pages: InboxPages;
@@ -50,12 +50,6 @@ export interface NotificationsOptions {
   hub: Hub;
   write: (items: readonly SendItem[]) => Promise<readonly (SendResult | CarillonError)[]>;
 }
-
-/** Rows of one statement; beyond a few hundred the gain per row is small and every sender waits longer. */
-const MAX_BATCH = 500;
-
-/** Two statements: one may wait for a lock, or for the disk, while the other goes on. */
-const MAX_IN_FLIGHT = 2;
 
 /** Rows that one step of `markAllRead` changes. */
 const MARK_ALL_STEP = 1000;
@@ -76,8 +70,8 @@ export class Notifications {
     this.#sends = new Batcher<SendItem, SendResult>({
       write: options.write,
       exclusiveKey: exclusiveKeyOf,
-      maxBatch: MAX_BATCH,
-      maxInFlight: MAX_IN_FLIGHT,
+      maxBatch: options.config.maxSendBatch,
+      maxInFlight: options.config.maxSendBatchesInFlight,
       maxQueued: options.config.maxQueuedSends,
     });
   }
@@ -103,7 +97,14 @@ export class Notifications {
       throw badInput('channel', `channel ${content.channel} is not configured on this server; use IN_APP.`);
     }
     const dataJson = content.data === null ? null : JSON.stringify(content.data);
-    const item = { ...content, id: uuidv7({ random: randomBytesOf(16) }), tenantId, senderId, recipientId: recipient, dataJson };
+    const item = {
+      ...content,
+      id: uuidv7({ random: randomBytesOf(16) }),
+      tenantId,
+      senderId,
+      recipientId: recipient,
+      dataJson,
+    };
     const { notification, event } = await reachDatabase(this.#sends.add(item));
     if (event) this.#options.hub.publish({ tenantId, userId: recipient }, event);
     return notification;

@@ -172,7 +172,8 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
           if (request.method === 'POST') {
             const { req } = serverContext as unknown as { req: IncomingMessage };
             setRequestParser(
-              async () => (passed.has(req) ? passed.get(req)?.body : await readJson(req, maxBodyBytes)) as GraphQLParams,
+              async () =>
+                (passed.has(req) ? passed.get(req)?.body : await readJson(req, maxBodyBytes)) as GraphQLParams,
             );
           } else if (requestParser) {
             setRequestParser(async (parameters) => withQuery(await tellMalformed(() => requestParser(parameters))));
