@@ -24,6 +24,8 @@ export interface App extends AsyncDisposable {
 
 export interface AppOverrides {
   logger?: Logger;
+  /** Says nothing of itself at the start: somebody else does. */
+  quiet?: boolean;
 }
 
 /**
@@ -61,7 +63,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   );
   revocations.onRevoked(() => doors.connections.endRevoked());
   resources.defer(() => drain(doors, config.shutdownTimeout * DRAIN_SHARE, logger));
-  announce(logger, doors.url, demo, config);
+  if (!overrides.quiet) announce(logger, doors.url, demo, config);
   const owned = resources.move();
   return {
     url: doors.url,
@@ -83,9 +85,12 @@ async function drain(doors: Doors, mostMs: number, logger: Logger): Promise<void
   clearTimeout(timer);
 }
 
-function announce(logger: Logger, url: string, demo: boolean, { host, databaseUrl, dataDir, redisUrl }: Config): void {
+/** What a server says at its start. The last line tells that it listens. */
+export function announce(logger: Logger, url: string, demo: boolean, config: Config): void {
+  const { host, databaseUrl, dataDir, redisUrl, workers } = config;
+  const within = workers > 1 ? `among the ${workers} workers of one instance` : 'in-process, for one instance';
   logger.info(databaseUrl ? 'database: the PostgreSQL of DATABASE_URL' : `database: embedded PostgreSQL in ${dataDir}`);
-  logger.info(redisUrl ? 'pub/sub: Redis' : 'pub/sub: in-process, for one instance (set REDIS_URL for more)');
+  logger.info(`pub/sub: ${redisUrl ? 'Redis' : `${within} (set REDIS_URL for more)`}`);
   if (demo) {
     const names = demoUsers.map(({ username, roles }) => `${username} (${roles.join(', ')})`).join(', ');
     logger.info(`demo tenant "${DEMO_TENANT}", password "${DEMO_PASSWORD}", users ${names}`);

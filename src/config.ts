@@ -125,6 +125,7 @@ const settings = {
   ...group('Server', {
     host: text('127.0.0.1', 'Address to listen on; images set 0.0.0.0.'),
     port: integer(15_006, 'Port to listen on; 0 takes a free one.', 0, 65_535),
+    workers: integer(1, 'Processes that serve the port together, such as one per core.', 1, 256),
     allowedOrigins: optional(
       (value) => value.split(',').map((part) => parseOrigin(part.trim())),
       'Exact origins of web pages that may call and connect, separated by commas. The server’s own is always allowed.',
@@ -194,6 +195,13 @@ const settings = {
     maxQueryTokens: integer(5000, 'Tokens of one GraphQL document.'),
     maxBodyBytes: integer(1_048_576, 'Bytes of an HTTP body, and of a graphql-transport-ws message.'),
     maxQueuedSends: integer(10_000, 'Sends that may wait for the database; past that callers are told RATE_LIMITED.'),
+    maxSendBatch: integer(500, 'Sends that share one statement; beyond a few hundred each of them only waits longer.'),
+    maxSendBatchesInFlight: integer(
+      2,
+      'Such statements under way at once: while one waits for a lock or for the disk another goes on.',
+      1,
+      100,
+    ),
     maxConnectionsPerUser: integer(100, 'Live connections of one user on one instance.'),
     maxOperationsPerSocket: integer(100, 'Operations under way on one graphql-transport-ws socket.'),
     maxWaitingEvents: integer(

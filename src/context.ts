@@ -4,8 +4,8 @@ import { migrate } from './database/migrate.ts';
 import { withSigningKey } from './database/signing-key.ts';
 import { openStorage } from './database/storage.ts';
 import type { Logger } from './logger.ts';
-import { createInProcessTopics } from './pubsub/in-process.ts';
 import { connectRedisTopics } from './pubsub/redis.ts';
+import { createInstanceTopics } from './pubsub/workers.ts';
 import { Housekeeping } from './services/housekeeping.ts';
 import { Hub } from './services/hub.ts';
 import { InboxChanges } from './services/inbox-changes.ts';
@@ -43,7 +43,9 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
   });
   resources.defer(() => database.close(true));
   const topics = resources.use(
-    config.redisUrl === undefined ? createInProcessTopics() : await connectRedisTopics(config.redisUrl, logger),
+    config.redisUrl === undefined
+      ? createInstanceTopics(config.workers)
+      : await connectRedisTopics(config.redisUrl, logger),
   );
 
   const users = new Users(database);

@@ -1,6 +1,7 @@
 import { createApp } from './app.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { createLogger } from './logger.ts';
+import { startWorkers } from './workers/primary.ts';
 
 function readConfig(): Config {
   try {
@@ -37,7 +38,8 @@ async function main(): Promise<void> {
     });
   }
 
-  const app = await createApp(config, { logger }).catch((error: unknown): never => {
+  const starting = config.workers > 1 ? startWorkers(config, logger) : createApp(config, { logger });
+  const app = await starting.catch((error: unknown): never => {
     const reason = error instanceof Error ? error.message : String(error);
     logger.fatal({ err: error }, `Carillon could not start: ${reason}`);
     process.exit(1);

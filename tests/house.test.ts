@@ -16,6 +16,7 @@ const folders: Record<string, { values: string[]; types: string[] }> = {
   transports: { values: ['transports', 'schema', 'services', 'web'], types: [] },
   web: { values: ['web'], types: [] },
   commands: { values: ['*'], types: [] },
+  workers: { values: ['*'], types: [] },
 };
 /** What every folder may import of the files beside the folders. */
 const files = { values: ['errors.ts', 'logger.ts'], types: ['config.ts'] };

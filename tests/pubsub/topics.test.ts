@@ -3,10 +3,25 @@ import { createLogger } from '../../src/logger.ts';
 import { createInProcessTopics } from '../../src/pubsub/in-process.ts';
 import { connectRedisTopics } from '../../src/pubsub/redis.ts';
 import type { Topics } from '../../src/pubsub/topics.ts';
+import { Exchange, createWorkerTopics } from '../../src/pubsub/workers.ts';
 import { Messages } from '../support/messages.ts';
+import { createChannelPair } from './channel.ts';
 
 const redisUrl = process.env['TEST_REDIS_URL'] as string;
 const logger = createLogger({ level: 'silent', format: 'json' });
+
+function joinWorker(exchange: Exchange): Topics {
+  const { ofPrimary, ofWorker } = createChannelPair();
+  exchange.join(ofPrimary);
+  return createWorkerTopics(ofWorker);
+}
+
+/** One of them publishes, the other one subscribes. */
+function joinTwoWorkers(): Topics {
+  const exchange = new Exchange();
+  const [publisher, subscriber] = [joinWorker(exchange), joinWorker(exchange)];
+  return { ...subscriber, publish: (on, message) => publisher.publish(on, message) };
+}
 
 let nth = 0;
 let topic: string;
@@ -15,6 +30,8 @@ let topics: Topics;
 describe.each<[string, () => Promise<Topics>]>([
   ['within one process', async () => createInProcessTopics()],
   ['on Redis', async () => connectRedisTopics(redisUrl, logger)],
+  ['within a worker', async () => joinWorker(new Exchange())],
+  ['from one worker to another', async () => joinTwoWorkers()],
 ])('topics %s', (_where, connect) => {
   beforeEach(async () => {
     topic = `test:${process.pid}:${(nth += 1)}:ü "%`;
