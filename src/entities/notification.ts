@@ -12,7 +12,12 @@ export const Notification = defineEntity({
   tableName: 'notification',
   uniques: [{ properties: ['inbox', 'seq'] }],
   indexes: [
-    { properties: ['inbox', 'version'] },
+    {
+      // Of those that changed since they were added: what was only added is found by its position.
+      name: 'notification_changed_index',
+      expression:
+        'create index "notification_changed_index" on "notification" ("inbox_id", "version") where "version" > "seq"',
+    },
     {
       name: 'notification_unread_index',
       expression:

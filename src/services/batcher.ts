@@ -6,6 +6,11 @@ export interface BatcherOptions<Item, Result> {
   write: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>;
   /** Two items with the same key never share a statement, nor run beside each other. */
   exclusiveKey?: (item: Item) => string | undefined;
+  /**
+   * Items of one group share a statement or come one after the other, so that no statement under way waits for a lock of
+   * another one.
+   */
+  groupKey?: (item: Item) => string;
   /** Most items of one statement. */
   maxBatch: number;
   /** Most statements under way. */
@@ -30,6 +35,7 @@ const LULL_MS = 4;
 interface Waiting<Item, Result> {
   item: Item;
   key: string | undefined;
+  group: string | undefined;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
 }
@@ -43,6 +49,7 @@ export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
   #waiting: Waiting<Item, Result>[] = [];
   readonly #keysInFlight = new Set<string>();
+  readonly #groupsInFlight = new Set<string>();
   #inFlight = 0;
   #scheduled = false;
   /** Not before this moment, in the time of `performance.now()`. */
@@ -61,7 +68,8 @@ export class Batcher<Item, Result> {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, key: this.#options.exclusiveKey?.(item), resolve, reject });
+      const { exclusiveKey, groupKey } = this.#options;
+      this.#waiting.push({ item, key: exclusiveKey?.(item), group: groupKey?.(item), resolve, reject });
       this.#schedule();
     });
   }
@@ -108,7 +116,10 @@ export class Batcher<Item, Result> {
         left.push(...this.#waiting.slice(index));
         break;
       }
-      if (waiting.key !== undefined && this.#keysInFlight.has(waiting.key)) {
+      const isHeldUp =
+        (waiting.key !== undefined && this.#keysInFlight.has(waiting.key)) ||
+        (waiting.group !== undefined && this.#groupsInFlight.has(waiting.group));
+      if (isHeldUp) {
         left.push(waiting);
         continue;
       }
@@ -116,13 +127,18 @@ export class Batcher<Item, Result> {
       batch.push(waiting);
     }
     this.#waiting = left;
+    // Only now: those of this batch may share groups.
+    for (const { group } of batch) if (group !== undefined) this.#groupsInFlight.add(group);
     return batch;
   }
 
   async #run(batch: Waiting<Item, Result>[]): Promise<void> {
     this.#inFlight += 1;
     await this.#write(batch);
-    for (const { key } of batch) if (key !== undefined) this.#keysInFlight.delete(key);
+    for (const { key, group } of batch) {
+      if (key !== undefined) this.#keysInFlight.delete(key);
+      if (group !== undefined) this.#groupsInFlight.delete(group);
+    }
     this.#inFlight -= 1;
     this.#schedule();
     if (this.#waiting.length === 0 && this.#inFlight === 0) {

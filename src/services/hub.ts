@@ -87,7 +87,7 @@ export class Hub implements AsyncDisposable {
   async #faultOf(feed: InboxFeed, cursor: Cursor, mustFit: boolean): Promise<CursorFault | undefined> {
     if (!faultIn(feed.head, cursor)) return undefined;
     // The feed may not have heard yet of what made this cursor: the log decides.
-    const head = await this.#options.log.head(feed.address);
+    const head = await this.#options.log.headForListener(feed.address);
     // And so the listener does not begin with counts that are older than its cursor.
     await feed.reach(head);
     if (mustFit) mustBeIn(head, cursor, 'after');

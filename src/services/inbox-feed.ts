@@ -97,7 +97,7 @@ export class InboxFeed {
   async #doOpen(): Promise<void> {
     const { topics, log } = this.#options;
     this.#unsubscribe = await topics.subscribe(this.topic, (message) => this.#onMessage(message));
-    this.#head = await log.head(this.address);
+    this.#head = await log.headForListener(this.address);
     this.#open = true;
     this.#drainEarly();
   }

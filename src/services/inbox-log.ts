@@ -57,19 +57,23 @@ const HEADS_OF_STATEMENT = 500;
 export class InboxLog {
   readonly #database: Database;
   readonly #heads: Batcher<InboxAddress, InboxHead>;
+  readonly #headsOfListeners: Batcher<InboxAddress, InboxHead>;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#heads = new Batcher<InboxAddress, InboxHead>({
-      write: async (addresses) => {
-        const found = await this.heads(addresses);
-        return addresses.map((_address, index) => found.get(index) ?? EMPTY_HEAD);
-      },
-      maxBatch: HEADS_OF_STATEMENT,
-      spacingMs: STORM_SPACING_MS,
-      maxInFlight: 2,
-      maxQueued: Number.POSITIVE_INFINITY,
-    });
+    const batcher = (spacingMs: number) =>
+      new Batcher<InboxAddress, InboxHead>({
+        write: async (addresses) => {
+          const found = await this.heads(addresses);
+          return addresses.map((_address, index) => found.get(index) ?? EMPTY_HEAD);
+        },
+        maxBatch: HEADS_OF_STATEMENT,
+        spacingMs,
+        maxInFlight: 2,
+        maxQueued: Number.POSITIVE_INFINITY,
+      });
+    this.#heads = batcher(0);
+    this.#headsOfListeners = batcher(STORM_SPACING_MS);
   }
 
   get #db() {
@@ -93,6 +97,11 @@ export class InboxLog {
    */
   head(address: InboxAddress): Promise<InboxHead> {
     return this.#heads.add(address);
+  }
+
+  /** The same for whoever begins to listen, who waits a moment for company when many come at once. */
+  headForListener(address: InboxAddress): Promise<InboxHead> {
+    return this.#headsOfListeners.add(address);
   }
 
   async find({ tenantId, userId }: InboxAddress, id: string): Promise<Notification | undefined> {

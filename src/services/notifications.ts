@@ -14,7 +14,7 @@ import type { Filter, InboxLog } from './inbox-log.ts';
 import type { InboxPages, NotificationPage, NumberedPage, Paging } from './inbox-pages.ts';
 import type { Notification } from './notification.ts';
 import type { Rules, SendInput } from './notification-rules.ts';
-import { type SendItem, type SendResult, exclusiveKeyOf } from './send-writer.ts';
+import { type SendItem, type SendResult, exclusiveKeyOf, inboxKeyOf } from './send-writer.ts';
 
 export type { Filter } from './inbox-log.ts';
 export type { NotificationPage, Paging } from './inbox-pages.ts';
@@ -70,6 +70,7 @@ export class Notifications {
     this.#sends = new Batcher<SendItem, SendResult>({
       write: options.write,
       exclusiveKey: exclusiveKeyOf,
+      groupKey: inboxKeyOf,
       maxBatch: options.config.maxSendBatch,
       maxInFlight: options.config.maxSendBatchesInFlight,
       maxQueued: options.config.maxQueuedSends,

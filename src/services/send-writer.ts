@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { CarillonError } from '../errors.ts';
 import { NO_EPOCH, encodeCursor, newEpoch } from './cursor.ts';
@@ -56,6 +56,10 @@ const keyName = (tenantId: string, senderId: string, key: string): string => JSO
 export const exclusiveKeyOf = ({ tenantId, senderId, idempotencyKey }: SendItem): string | undefined =>
   idempotencyKey === null ? undefined : keyName(tenantId, senderId, idempotencyKey);
 
+/** Sends to one inbox wait for its row: those of two statements would wait for each other's commit. */
+export const inboxKeyOf = ({ tenantId, recipientId }: SendItem): string =>
+  `${tenantId.length}:${tenantId}${recipientId}`;
+
 const toStored = (
   item: SendItem,
   stored: { id: string; epoch: string; seq: number; createdAtMs: number },
@@ -80,6 +84,86 @@ const toStored = (
   createdAt: new Date(stored.createdAtMs),
 });
 
+/** Stores a batch; its text is one, so that nothing of it is made anew for each statement. See `parameters`. */
+const STORE = `
+  with input as (
+    select *
+    from unnest(
+      $1::uuid[], $2::text[], $3::text[],
+      $4::text[], $5::text[], $6::text[],
+      $7::text[], $8::text[], $9::text[],
+      $10::text[], $11::text[], $12::text[],
+      $13::text[], $14::text[],
+      $15::text[],
+      $16::text[]
+    ) with ordinality as t (
+      id, tenant_id, user_id, sender_id, type, priority, channel, title, content, link, data, related_type,
+      related_id, key, fingerprint, epoch, nth
+    )
+  ), claimed as (
+    insert into idempotency_key as k (tenant_id, sender_id, key, fingerprint, notification_id, created_at)
+    select tenant_id, sender_id, key, fingerprint, id, now() from input where key is not null
+    order by tenant_id, sender_id, key
+    on conflict (tenant_id, sender_id, key) do update
+      set fingerprint = excluded.fingerprint, notification_id = excluded.notification_id,
+        created_at = excluded.created_at
+      where k.created_at <= now() - $17::float8 * interval '1 millisecond'
+    returning k.notification_id
+  ), accepted as materialized (
+    select input.*,
+      row_number() over (partition by tenant_id, user_id order by nth) as place,
+      count(*) over (partition by tenant_id, user_id) as places
+    from input
+    where key is null or id in (select notification_id from claimed)
+  ), moved as (
+    insert into inbox as i (tenant_id, user_id, epoch, version, total, unread)
+    select tenant_id, user_id, min(epoch), count(*), count(*), count(*)
+    from accepted group by tenant_id, user_id order by tenant_id, user_id
+    on conflict (tenant_id, user_id) do update
+      set version = i.version + excluded.version, total = i.total + excluded.total,
+        unread = i.unread + excluded.unread
+    returning i.id, i.tenant_id, i.user_id, i.epoch, i.version, i.total, i.unread
+  ), placed as materialized (
+    select a.id, a.nth, a.sender_id, a.type, a.priority, a.channel, a.title, a.content, a.link, a.data,
+      a.related_type, a.related_id, m.id as inbox_id, m.epoch, m.version - a.places + a.place as version,
+      m.total - a.places + a.place as total, m.unread - a.places + a.place as unread
+    from accepted a join moved m on m.tenant_id = a.tenant_id and m.user_id = a.user_id
+  ), written as (
+    insert into notification (id, inbox_id, seq, version, sender_id, type, priority, channel, status, title, content,
+      link, data, related_type, related_id, created_at)
+    select id, inbox_id, version, version, sender_id, type, priority, channel, 'SENT', title, content, link,
+      data::json, related_type, related_id, now()
+    from placed
+  )
+  select nth::int, epoch, version, unread::int, total::int,
+    (extract(epoch from now()) * 1000)::float8 as created_at_ms
+  from placed
+`;
+
+/** What `STORE` takes, in its order. */
+function parameters(items: readonly SendItem[], idempotencyWindowMs: number): unknown[] {
+  const column = <K extends keyof SendItem>(name: K) => items.map((item) => item[name]);
+  return [
+    column('id'),
+    column('tenantId'),
+    column('recipientId'),
+    column('senderId'),
+    column('type'),
+    column('priority'),
+    column('channel'),
+    column('title'),
+    column('content'),
+    column('link'),
+    column('dataJson'),
+    column('relatedType'),
+    column('relatedId'),
+    column('idempotencyKey'),
+    items.map((item) => (item.idempotencyKey === null ? null : fingerprint(item))),
+    items.map(newEpoch),
+    idempotencyWindowMs,
+  ];
+}
+
 /**
  * Stores sends, any number to any inboxes, in one statement: notifications, positions, counters and idempotency keys.
  *
@@ -90,61 +174,7 @@ const toStored = (
 export function createSendWriter(database: Database, idempotencyWindowMs: number) {
   return async function write(items: readonly SendItem[]): Promise<(SendResult | CarillonError)[]> {
     const db = database.em.getConnection().getClient();
-    const column = <K extends keyof SendItem>(name: K) => items.map((item) => item[name]);
-    const { rows } = await sql<StoredRow>`
-      with input as (
-        select *
-        from unnest(
-          ${column('id')}::uuid[], ${column('tenantId')}::text[], ${column('recipientId')}::text[],
-          ${column('senderId')}::text[], ${column('type')}::text[], ${column('priority')}::text[],
-          ${column('channel')}::text[], ${column('title')}::text[], ${column('content')}::text[],
-          ${column('link')}::text[], ${column('dataJson')}::text[], ${column('relatedType')}::text[],
-          ${column('relatedId')}::text[], ${column('idempotencyKey')}::text[],
-          ${items.map((item) => (item.idempotencyKey === null ? null : fingerprint(item)))}::text[],
-          ${items.map(newEpoch)}::text[]
-        ) with ordinality as t (
-          id, tenant_id, user_id, sender_id, type, priority, channel, title, content, link, data, related_type,
-          related_id, key, fingerprint, epoch, nth
-        )
-      ), claimed as (
-        insert into idempotency_key as k (tenant_id, sender_id, key, fingerprint, notification_id, created_at)
-        select tenant_id, sender_id, key, fingerprint, id, now() from input where key is not null
-        order by tenant_id, sender_id, key
-        on conflict (tenant_id, sender_id, key) do update
-          set fingerprint = excluded.fingerprint, notification_id = excluded.notification_id,
-            created_at = excluded.created_at
-          where k.created_at <= now() - ${idempotencyWindowMs}::float8 * interval '1 millisecond'
-        returning k.notification_id
-      ), accepted as materialized (
-        select input.*,
-          row_number() over (partition by tenant_id, user_id order by nth) as place,
-          count(*) over (partition by tenant_id, user_id) as places
-        from input
-        where key is null or id in (select notification_id from claimed)
-      ), moved as (
-        insert into inbox as i (tenant_id, user_id, epoch, version, total, unread)
-        select tenant_id, user_id, min(epoch), count(*), count(*), count(*)
-        from accepted group by tenant_id, user_id order by tenant_id, user_id
-        on conflict (tenant_id, user_id) do update
-          set version = i.version + excluded.version, total = i.total + excluded.total,
-            unread = i.unread + excluded.unread
-        returning i.id, i.tenant_id, i.user_id, i.epoch, i.version, i.total, i.unread
-      ), placed as materialized (
-        select a.id, a.nth, a.sender_id, a.type, a.priority, a.channel, a.title, a.content, a.link, a.data,
-          a.related_type, a.related_id, m.id as inbox_id, m.epoch, m.version - a.places + a.place as version,
-          m.total - a.places + a.place as total, m.unread - a.places + a.place as unread
-        from accepted a join moved m on m.tenant_id = a.tenant_id and m.user_id = a.user_id
-      ), written as (
-        insert into notification (id, inbox_id, seq, version, sender_id, type, priority, channel, status, title, content,
-          link, data, related_type, related_id, created_at)
-        select id, inbox_id, version, version, sender_id, type, priority, channel, 'SENT', title, content, link,
-          data::json, related_type, related_id, now()
-        from placed
-      )
-      select nth::int, epoch, version, unread::int, total::int,
-        (extract(epoch from now()) * 1000)::float8 as created_at_ms
-      from placed
-    `.execute(db);
+    const { rows } = await db.executeQuery<StoredRow>(CompiledQuery.raw(STORE, parameters(items, idempotencyWindowMs)));
 
     const stored = new Map(rows.map((row) => [row.nth - 1, row]));
     const kept = items.filter((_, index) => !stored.has(index));

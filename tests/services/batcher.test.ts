@@ -22,6 +22,7 @@ function createControlled({ maxBatch = 10, maxInFlight = 1, maxQueued = 100 } = 
       return promise;
     },
     exclusiveKey: (item) => /key \w+/.exec(item)?.[0],
+    groupKey: (item) => /group \w+/.exec(item)?.[0] ?? item,
     maxBatch,
     maxInFlight,
     maxQueued,
@@ -51,6 +52,24 @@ test('what arrives in one turn shares a statement, and what arrives during it sh
   expect(two.items).toEqual(['c', 'd', 'e']);
   two.answer();
   expect(await Promise.all([...first, ...second])).toEqual(['a!', 'b!', 'c!', 'd!', 'e!']);
+});
+
+test('items of one group share a statement or come one after the other, and hold up nobody else', async () => {
+  const { batcher, calls, nextCall } = createControlled({ maxInFlight: 2 });
+  const answers = ['a group x', 'b group x'].map((item) => batcher.add(item));
+  const one = await nextCall();
+  expect(one.items).toEqual(['a group x', 'b group x']);
+  answers.push(...['c group x', 'd group y', 'e'].map((item) => batcher.add(item)));
+  const two = await nextCall();
+  expect(two.items).toEqual(['d group y', 'e']);
+  two.answer();
+  await turn();
+  expect(calls).toEqual([]);
+  one.answer();
+  const three = await nextCall();
+  expect(three.items).toEqual(['c group x']);
+  three.answer();
+  expect(await Promise.all(answers)).toHaveLength(5);
 });
 
 test('statements are no larger, and no more at once, than allowed', async () => {

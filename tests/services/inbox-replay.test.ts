@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { InboxAddress } from '../../src/services/caller.ts';
 import { InboxReplays } from '../../src/services/inbox-replay.ts';
 import { InboxModel } from './inbox-model.ts';
@@ -137,11 +137,9 @@ test('a page that failed can be asked for again', async () => {
   const address = newAddress();
   await services.store(sendItems(address, 3));
   const reader = services.replays.after(address, 0);
-  const fork = services.database.em.fork.bind(services.database.em);
-  services.database.em.fork = () => {
-    services.database.em.fork = fork;
+  jest.spyOn(services.database.em, 'getConnection').mockImplementationOnce(() => {
     throw new Error('not now');
-  };
+  });
   await expect(reader.next()).rejects.toThrow('not now');
   expect((await reader.next()).events.map(({ version }) => version)).toEqual([1, 2, 3]);
 });

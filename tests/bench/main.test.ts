@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { mkdtempDisposableSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import { runScript } from './script.ts';
+
+/** A run starts a PostgreSQL, servers and a load, one after the other. */
+jest.setTimeout(90_000); // ms
+
+const SHORT = ['--seconds', '0.2', '--connections', '40', '--rows', '200'];
+
+const FLAWLESS = { lost: 0, duplicated: 0, misdirected: 0, refused: 0 };
+
+interface Written {
+  machine: { node: string };
+  faults: typeof FLAWLESS;
+  lines?: { path: string; ratios: number[]; carillon: { units: number }[]; naive: { units: number }[] }[];
+  growths?: { rows: { size: number; values: number[] }[] }[];
+}
+
+async function bench(...args: string[]): Promise<{ stdout: string; written: Written }> {
+  using directory = mkdtempDisposableSync(join(tmpdir(), 'carillon-bench-test-'));
+  const file = join(directory.path, 'bench.json');
+  const { code, stdout, stderr } = await runScript('main', [...SHORT, '--json', file, ...args]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return { stdout, written: JSON.parse(await readFile(file, 'utf8')) as Written };
+}
+
+describe('the bench', () => {
+  test('measures both servers on every path, shows where the time goes, and nothing is lost or doubled meanwhile', async () => {
+    const { stdout, written } = await bench('--rounds', '1', '--profile');
+    expect(written).toMatchObject({ machine: { node: process.version }, faults: FLAWLESS });
+    expect(written.lines?.map(({ path }) => path)).toEqual([
+      'send',
+      'rest',
+      'deliver',
+      'fanout',
+      'idle',
+      'idle',
+      'unread',
+      'unread',
+      'page',
+      'page',
+    ]);
+    for (const { ratios, carillon, naive } of written.lines ?? []) {
+      expect(ratios).toEqual([expect.any(Number)]);
+      for (const [{ units }] of [carillon, naive] as [{ units: number }][]) expect(units).toBeGreaterThan(0);
+    }
+    expect(stdout).toContain('| send over GraphQL | sends/s |');
+    expect(stdout).toContain('Where the time goes: fan-out to 20 devices of one user');
+    expect(stdout).toMatch(/\| src\/services \| \d+ % \|/);
+    expect(stdout).toContain('Faults: lost 0, duplicated 0, misdirected 0, refused 0.');
+  });
+
+  test('shows how cost grows', async () => {
+    const { stdout, written } = await bench('--grow');
+    expect(written.faults).toEqual(FLAWLESS);
+    expect(written.growths?.map(({ rows }) => rows.map(({ size }) => size))).toEqual([
+      [1, 10, 40],
+      [0, 20, 200],
+      [40, 40, 200],
+    ]);
+    for (const { rows } of written.growths ?? []) {
+      for (const { values } of rows) expect(values.every(Number.isFinite)).toBe(true);
+    }
+    expect(stdout).toContain('| connections | KiB each |');
+  });
+
+  test('exits 2 with the usage for arguments that make no sense, and 0 for --help', async () => {
+    const misuses = [
+      '--rounds 0',
+      '--seconds x',
+      '--only sends',
+      '--grow --only send',
+      '--connections 7',
+      '--rows 3',
+      'x',
+    ];
+    const results = await Promise.all(misuses.map((misuse) => runScript('main', misuse.split(' '))));
+    for (const { code, stdout, stderr } of results) {
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(/^[^\n]+\n\nUsage: /);
+    }
+    expect(await runScript('main', ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage:') });
+  });
+});

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
+import type { InboxAddress } from '../../src/services/caller.ts';
+import type { Filter, PageRequest } from '../../src/services/inbox-log.ts';
+import { type Crowd, LARGE, gatherCrowd, pretendRows } from '../bench/crowd.ts';
+import { type Bounds, type PlanMode, explain, faultsOf } from '../bench/explain.ts';
+import { type Statement, recordStatements } from '../bench/statements.ts';
+import { type Services, newAddress, openServices } from './support.ts';
+
+const ONE_ROW: Bounds = { buffers: 20, sorted: 1 };
+
+/** As many as a page of a hundred, where each row lies on a page of its own, with what leads to them. */
+const PAGE: Bounds = { buffers: 125, sorted: 101 };
+
+/** Some twenty rows of each of three kinds. */
+const FIRST_CHANGES: Bounds = { buffers: 125, sorted: 75 };
+const FURTHER_CHANGES: Bounds = { buffers: 800, sorted: 610 };
+
+/** What came and went while a reader was away is passed over row by row: some fifty of them are on a page. */
+const passingOver = (bounds: Bounds, deletions: number): Bounds => ({
+  ...bounds,
+  buffers: bounds.buffers + deletions / 40,
+});
+
+const HEADS_TOGETHER = 500;
+const READERS_TOGETHER = 200;
+
+/** What a read takes for granted. */
+type Need = 'statistics' | 'more inboxes than are asked for together';
+
+interface Read {
+  readonly name: string;
+  readonly bounds: Bounds;
+  readonly needs?: Need;
+  readonly run: (address: InboxAddress, additions: number) => Promise<unknown>;
+}
+
+let services: Services;
+let client: Client;
+let crowd: Crowd;
+const ids = new Map<InboxAddress, string>();
+
+beforeAll(async () => {
+  services = await openServices();
+  client = new Client({ connectionString: services.url });
+  await client.connect();
+  crowd = await gatherCrowd(client);
+  for (const address of addresses()) {
+    const { notifications } = await services.log.page(address, { filter: {}, order: 'newest', limit: 1, offset: 5 });
+    ids.set(address, notifications[0]!.id);
+  }
+}, 60_000);
+afterAll(async () => {
+  await client?.end();
+  await services?.[Symbol.asyncDispose]();
+});
+
+const addresses = (): InboxAddress[] => [crowd.large, crowd.small[1234]!];
+const together = (count: number): InboxAddress[] => [crowd.large, ...crowd.small.slice(0, count - 1)];
+
+const additionsOf = (address: InboxAddress): number =>
+  address === crowd.large ? crowd.additions.large : crowd.additions.small;
+const quiet = (additions: number): number => crowd.quietFrom(additions);
+const middle = (additions: number): number => quiet(additions) / 2;
+const head = (additions: number): number => crowd.headOf(additions);
+
+function page(
+  name: string,
+  request: Partial<PageRequest>,
+  bounds: (middle: number) => Partial<PageRequest> = () => ({}),
+): Read {
+  const whole = { filter: {}, order: 'newest', limit: 21, ...request } as const;
+  return {
+    name: `a page ${name}`,
+    bounds: PAGE,
+    run: (address, additions) => services.log.page(address, { ...whole, ...bounds(middle(additions)) }),
+  };
+}
+
+function changes(name: string, after: (additions: number) => number, additionsOnly = false): Read {
+  return {
+    name: `the first page of changes ${name}`,
+    bounds: FIRST_CHANGES,
+    run: (address, additions) => services.replays.after(address, after(additions), { additionsOnly }).next(),
+  };
+}
+
+async function readTwoPages(address: InboxAddress, after: number): Promise<void> {
+  const reader = services.replays.after(address, after);
+  await reader.next();
+  await reader.next();
+}
+
+const unread: Filter = { unread: true };
+const deletions = LARGE / 5;
+const deletionsSinceMiddle = LARGE / 10;
+
+const reads: Read[] = [
+  { name: 'the head', bounds: ONE_ROW, run: (address) => services.log.head(address) },
+  { name: 'the count of all', bounds: ONE_ROW, run: (address) => services.log.count(address, {}) },
+  { name: 'the count of unread ones', bounds: ONE_ROW, run: (address) => services.log.count(address, unread) },
+  { name: 'one by its id', bounds: ONE_ROW, run: (address) => services.log.find(address, ids.get(address)!) },
+  { name: 'one of somebody else', bounds: ONE_ROW, run: () => services.log.find(newAddress(), ids.get(crowd.large)!) },
+  page('of the newest', {}),
+  page('of the oldest', { order: 'oldest' }),
+  page('of the largest size', { limit: 101 }),
+  page('by its number', { limit: 20, offset: 20 }),
+  page('before a cursor', {}, (before) => ({ before })),
+  page('after a cursor', { order: 'oldest' }, (after) => ({ after })),
+  page('between two cursors', {}, (version) => ({ after: version / 2, before: version })),
+  page('of unread ones', { filter: unread }),
+  page('of unread ones before a cursor', { filter: unread }, (before) => ({ before })),
+  page('of the oldest unread ones', { filter: unread, order: 'oldest' }),
+  page('of read ones before a cursor', { filter: { unread: false } }, (before) => ({ before })),
+  { ...page('of one type', { filter: { types: ['TASK'] }, limit: 11 }), needs: 'statistics' },
+  { ...page('of unread ones that press', { filter: { ...unread, priorities: ['URGENT'] } }), needs: 'statistics' },
+  changes('at the head', head),
+  changes('just before the head', (additions) => head(additions) - 5),
+  { ...changes('from the beginning', () => 0), bounds: passingOver(FIRST_CHANGES, deletions) },
+  changes('of a long time in which nothing was read', quiet),
+  changes('of that time, additions only', quiet, true),
+  { ...changes('from the middle', middle), bounds: passingOver(FIRST_CHANGES, deletionsSinceMiddle) },
+  {
+    name: 'a further page of changes',
+    bounds: passingOver(FURTHER_CHANGES, deletionsSinceMiddle),
+    needs: 'statistics',
+    run: (address, additions) => readTwoPages(address, middle(additions)),
+  },
+  {
+    name: 'the heads of many inboxes together',
+    bounds: { buffers: 5 * HEADS_TOGETHER, sorted: HEADS_TOGETHER },
+    needs: 'more inboxes than are asked for together',
+    run: () => services.log.heads(together(HEADS_TOGETHER)),
+  },
+  {
+    name: 'the changes of many inboxes together',
+    bounds: { buffers: 30 * READERS_TOGETHER, sorted: 6 * READERS_TOGETHER },
+    needs: 'more inboxes than are asked for together',
+    run: () =>
+      Promise.all(
+        together(READERS_TOGETHER).map((one) => services.replays.after(one, head(additionsOf(one)) - 5).next()),
+      ),
+  },
+];
+
+async function statementsOf({ run }: Read, address: InboxAddress): Promise<Statement[]> {
+  const statements = await recordStatements(() => run(address, additionsOf(address)));
+  expect(statements).not.toEqual([]);
+  return statements;
+}
+
+async function expectGoodPlans(statement: Statement, bounds: Bounds): Promise<void> {
+  for (const mode of ['custom', 'generic'] satisfies PlanMode[]) {
+    const faults = faultsOf(await explain(client, statement, mode), bounds);
+    if (faults.length > 0) throw new Error(`${mode} plan of ${statement.text}\n${faults.join('\n\n')}`);
+  }
+}
+
+/** In this order: each state comes of the one before. */
+const states: { state: string; lacks: readonly Need[]; prepare: () => Promise<unknown> }[] = [
+  {
+    state: 'that was never analyzed',
+    lacks: ['statistics', 'more inboxes than are asked for together'],
+    prepare: async () => {},
+  },
+  {
+    state: 'of 550,000 rows',
+    lacks: ['more inboxes than are asked for together'],
+    prepare: () => client.query('vacuum (analyze) notification, inbox, tombstone'),
+  },
+  { state: 'that passes for fifty million rows', lacks: [], prepare: () => pretendRows(client, 100) },
+];
+
+describe.each(states)('in a log $state', ({ lacks, prepare }) => {
+  beforeAll(async () => {
+    await prepare();
+  });
+
+  test.each(reads.filter(({ needs }) => needs === undefined || !lacks.includes(needs)))(
+    '$name costs the same in a large inbox as in a small one',
+    async (read) => {
+      for (const address of addresses()) {
+        for (const statement of await statementsOf(read, address)) await expectGoodPlans(statement, read.bounds);
+      }
+    },
+  );
+});
