@@ -36,7 +36,7 @@ function statementName(text: string): string | undefined {
 
 /**
  * A client that ends its connection when it is spent, as the pool would hand it out again, and that lets PostgreSQL parse
- * and plan each statement once per connection: planning the larger ones takes longer than running them.
+ * and plan each statement once per connection: planning the larger ones costs nearly as much as running them once.
  */
 class CarillonClient extends Client {
   // biome-ignore lint: the overloads of the library stay what they are
