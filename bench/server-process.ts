@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { keepTo } from './cores.ts';
 import type { Question, Usage } from './probe.ts';
+import { freePort } from '../src/database/free-port.ts';
 
 export interface ServerOptions {
   readonly name: string;
@@ -87,15 +88,6 @@ export class ServerProcess implements AsyncDisposable {
     this.#child.kill('SIGKILL');
     if (!this.#hasEnded) await this.#exited;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepts(url: string): Promise<boolean> {

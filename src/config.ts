@@ -157,7 +157,7 @@ const settings = {
     ),
     redisUrl: optional(
       (value) => parseUrl(value, ['redis:', 'rediss:']),
-      'redis://… that connects several instances. Unset: one instance, in-process pub/sub.',
+      'redis://… that connects several instances. Unset: one instance.',
     ),
   }),
   ...group('Who is calling', {
@@ -202,7 +202,7 @@ const settings = {
       1,
       100,
     ),
-    maxConnectionsPerUser: integer(100, 'Live connections of one user on one instance.'),
+    maxConnectionsPerUser: integer(100, 'Live connections of one user in one process.'),
     maxOperationsPerSocket: integer(100, 'Operations under way on one graphql-transport-ws socket.'),
     maxWaitingEvents: integer(
       256,

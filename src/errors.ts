@@ -72,6 +72,10 @@ export const badInput = (field: string, message: string): CarillonError =>
 
 export const notFound = (what: string): CarillonError => new CarillonError('NOT_FOUND', `No such ${what}.`);
 
+/** Of a server that is about to end: another one, or the next one, will do. */
+export const shuttingDown = (): CarillonError =>
+  new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
+
 export const unauthenticated = (message: string): CarillonError => new CarillonError('UNAUTHENTICATED', message);
 
 export const forbidden = (message: string): CarillonError => new CarillonError('FORBIDDEN', message);

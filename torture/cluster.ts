@@ -1,6 +1,4 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,6 +7,7 @@ import { startReaper } from '../tests/support/reaper.ts';
 import { type TestRedis, startRedis } from '../tests/support/redis.ts';
 import { Instance } from './instance.ts';
 import { type Link, openLink } from './proxy.ts';
+import { freePort } from '../src/database/free-port.ts';
 
 export const JWT_SECRET = 'a secret of the torture, longer than 32 bytes';
 
@@ -152,12 +151,3 @@ async function openNode(name: string, directory: string, databaseUrl: string, re
 
 const startDatabase = (directory: string): Promise<EmbeddedPostgres> =>
   startEmbeddedPostgres({ directory: join(directory, 'database'), logger: quiet });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

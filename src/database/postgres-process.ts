@@ -1,12 +1,12 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import { serverEnvironment, type PostgresHome } from './postgres-home.ts';
+import { freePort } from './free-port.ts';
 
 const execFileAsync = promisify(execFile);
 const POLL_MS = 20;
@@ -106,15 +106,6 @@ export async function spawnPostmaster(
   await once(child, 'spawn');
   child.unref();
   return { pid: child.pid!, port, child };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** The end of the server's log, for error messages. */

@@ -17,5 +17,8 @@ export interface InboxAddress {
   readonly userId: string;
 }
 
+/** Names an inbox, or its user, in maps. */
+export const inboxKey = ({ tenantId, userId }: InboxAddress): string => `${tenantId.length}:${tenantId}${userId}`;
+
 export const hasRole = (caller: Caller, ...roles: string[]): boolean =>
   roles.some((role) => caller.roles.includes(role));

@@ -1,3 +1,4 @@
+import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Topics } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
@@ -124,7 +125,7 @@ export class Hub implements AsyncDisposable {
   }
 
   async #open(address: InboxAddress): Promise<InboxFeed> {
-    if (this.#disposed) throw new Error('the hub is closed');
+    if (this.#disposed) throw shuttingDown();
     const topic = inboxTopic(address);
     let feed = this.#feeds.get(topic);
     if (!feed) {
@@ -134,7 +135,7 @@ export class Hub implements AsyncDisposable {
     feed.hold();
     try {
       await feed.opened();
-      if (this.#disposed) throw new Error('the hub is closed');
+      if (this.#disposed) throw shuttingDown();
       return feed;
     } catch (error) {
       this.#release(feed);

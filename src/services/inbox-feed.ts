@@ -1,3 +1,4 @@
+import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
@@ -105,7 +106,7 @@ export class InboxFeed {
   /** `position` is how far the listener has read the log by itself, which may be further than this feed has heard. */
   attach(listener: FeedListener, position: number): void {
     this.#known = Math.max(this.#known, position);
-    if (this.#closed) listener.fail(new Error('the hub is closed'));
+    if (this.#closed) listener.fail(shuttingDown());
     else this.#listeners.add(listener);
   }
 
@@ -239,7 +240,7 @@ export class InboxFeed {
   async #doClose(): Promise<void> {
     this.#options.onClosed(this);
     clearTimeout(this.#timer);
-    for (const listener of [...this.#listeners]) listener.fail(new Error('the hub is closed'));
+    for (const listener of [...this.#listeners]) listener.fail(shuttingDown());
     // An unsubscribe that overtakes its own subscribe would leave a ghost in the broker.
     await this.#opening?.catch(() => {});
     this.#open = false;

@@ -113,7 +113,8 @@ export class ReplayReader {
 
 async function readChanges(database: Database, asks: readonly Ask[], limit: number): Promise<Replay[]> {
   const column = <T>(read: (ask: Ask) => T) => asks.map(read);
-  // Rows that changed together are one event, which is never cut: "with ties".
+  // Rows that changed together are one event, which is never cut: "with ties". A reader that began with nothing is told of
+  // no deletion from before its first page, and need not pass over them.
   const { rows } = await sql<Row>`
     select asked.nth::int, ${headColumns}, change.*
     from unnest(
@@ -132,7 +133,8 @@ async function readChanges(database: Database, asks: readonly Ask[], limit: numb
       union all
       (select t.version, 'deleted', t.notification_id, t.seq, t.version, null, null, null, null, null, null, null, null,
           null, null, null, null, null from tombstone t
-        where t.inbox_id = i.id and t.version > asked.after and not asked.additions_only
+        where t.inbox_id = i.id and not asked.additions_only
+          and t.version > case when asked.start = 0 then greatest(asked.after, asked.known) else asked.after end
           and (t.seq <= asked.start or t.version > asked.known)
         order by t.version fetch first ${sql.lit(limit)} rows with ties)
     ) change on true

@@ -1,7 +1,7 @@
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from '../logger.ts';
-import type { Caller } from './caller.ts';
+import { type Caller, inboxKey } from './caller.ts';
 import { milliseconds } from './notification.ts';
 
 /** Half of the two seconds within which revoked tokens must end their connections, on every instance. */
@@ -46,7 +46,7 @@ export class Revocations implements AsyncDisposable {
     const now = Date.now();
     if (this.#sessions.size === 0 && this.#users.size === 0) return false;
     if (sessionId !== undefined && (this.#sessions.get(sessionId) ?? 0) > now) return true;
-    const user = this.#users.get(userKey(tenantId, userId));
+    const user = this.#users.get(inboxKey({ tenantId, userId }));
     return user !== undefined && user.until > now && issuedAtMs < user.before;
   }
 
@@ -97,7 +97,7 @@ export class Revocations implements AsyncDisposable {
       this.#sessions.set(session_id, until);
       return !known;
     }
-    const key = userKey(tenant_id, user_id);
+    const key = inboxKey({ tenantId: tenant_id, userId: user_id });
     const known = this.#users.get(key);
     if (known && known.before >= before) return false;
     this.#users.set(key, { before, until });
@@ -116,5 +116,3 @@ export class Revocations implements AsyncDisposable {
     await (this.#pollingAgain ?? this.#polling);
   }
 }
-
-const userKey = (tenantId: string, userId: string): string => JSON.stringify([tenantId, userId]);

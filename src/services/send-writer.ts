@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { CompiledQuery, sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { CarillonError } from '../errors.ts';
+import { inboxKey } from './caller.ts';
 import { NO_EPOCH, encodeCursor, newEpoch } from './cursor.ts';
 import type { InboxEvent } from './inbox-event.ts';
 import { type Notification, milliseconds } from './notification.ts';
@@ -57,8 +58,7 @@ export const exclusiveKeyOf = ({ tenantId, senderId, idempotencyKey }: SendItem)
   idempotencyKey === null ? undefined : keyName(tenantId, senderId, idempotencyKey);
 
 /** Sends to one inbox wait for its row: those of two statements would wait for each other's commit. */
-export const inboxKeyOf = ({ tenantId, recipientId }: SendItem): string =>
-  `${tenantId.length}:${tenantId}${recipientId}`;
+export const inboxKeyOf = ({ tenantId, recipientId: userId }: SendItem): string => inboxKey({ tenantId, userId });
 
 const toStored = (
   item: SendItem,

@@ -1,5 +1,5 @@
-import { CarillonError, unauthenticated } from '../errors.ts';
-import type { Caller } from '../services/caller.ts';
+import { CarillonError, shuttingDown, unauthenticated } from '../errors.ts';
+import { type Caller, inboxKey } from '../services/caller.ts';
 
 /** Why the server ends a connection that did nothing wrong. */
 export type EndReason = 'draining' | 'expired' | 'revoked';
@@ -11,10 +11,12 @@ export interface Connection {
   readonly caller: Caller;
   /** Tells the peer, in its protocol's way, and closes. Must not throw. */
   end(reason: EndReason): void;
+  /** Breaks it off without a word, so that nothing of it is served any more. */
+  cutOff(): void;
 }
 
 /** A connection whose caller is not known yet: counted for nobody, but told when the server drains. */
-export type Guest = Pick<Connection, 'end'>;
+export type Guest = Omit<Connection, 'caller'>;
 
 /** Well under the second within which an expired token must end its connections. */
 const EXPIRY_CHECK_MS = 250;
@@ -49,7 +51,7 @@ export class Connections implements Disposable {
    */
   open(connection: Connection): void {
     this.check(connection.caller);
-    const user = userKey(connection.caller);
+    const user = inboxKey(connection.caller);
     this.#perUser.set(user, (this.#perUser.get(user) ?? 0) + 1);
     this.#open.add(connection);
   }
@@ -59,7 +61,7 @@ export class Connections implements Disposable {
     this.checkGuest();
     if (caller.expiresAtMs <= Date.now()) throw unauthenticated('The token has expired.');
     if (this.#isRevoked(caller)) throw unauthenticated('The token has been revoked.');
-    if ((this.#perUser.get(userKey(caller)) ?? 0) < this.#most) return;
+    if ((this.#perUser.get(inboxKey(caller)) ?? 0) < this.#most) return;
     throw new CarillonError('RATE_LIMITED', `At most ${this.#most} connections are allowed at once.`, {
       retryAfterSeconds: 5,
     });
@@ -68,7 +70,7 @@ export class Connections implements Disposable {
   /** Forgets a connection that has ended; once is enough, more does no harm. */
   closed(connection: Connection): void {
     if (!this.#open.delete(connection)) return;
-    const user = userKey(connection.caller);
+    const user = inboxKey(connection.caller);
     const count = (this.#perUser.get(user) ?? 1) - 1;
     if (count === 0) this.#perUser.delete(user);
     else this.#perUser.set(user, count);
@@ -107,7 +109,7 @@ export class Connections implements Disposable {
   /** Whether `admit` would take a guest. @throws CarillonError UNAVAILABLE while draining. */
   checkGuest(): void {
     if (!this.#draining) return;
-    throw new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 });
+    throw shuttingDown();
   }
 
   /** Ends the connections whose tokens have been revoked. */
@@ -120,9 +122,9 @@ export class Connections implements Disposable {
     for (const connection of this.#open) if (connection.caller.expiresAtMs <= now) connection.end('expired');
   }
 
+  /** Cuts off those that did not go when they were told to. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    for (const one of [...this.#open, ...this.#guests]) one.cutOff();
   }
 }
-
-const userKey = ({ tenantId, userId }: Caller): string => `${tenantId.length}:${tenantId}${userId}`;

@@ -12,7 +12,7 @@ export interface HeartbeatOptions {
 const MAX_TICK_MS = 1000;
 
 function onHeard(this: WebSocket): void {
-  (this as PeerSocket).lastHeardMs = performance.now();
+  (this as PeerSocket).heard();
 }
 
 /** Pings the sockets of one door, and cuts off those that are gone. One timer for all of them. */
@@ -27,17 +27,11 @@ export class Heartbeat implements Disposable {
     this.#timer = setInterval(() => this.#tick(performance.now()), tickMs).unref();
   }
 
-  /** The door says of each message that it was heard, with `heard`; pings and pongs are noticed here. */
+  /** Whoever takes the socket's messages calls `heard` for each; pings and pongs are noticed here. */
   watch(socket: PeerSocket): void {
-    socket.lastHeardMs = performance.now();
-    socket.lastPingMs = socket.lastHeardMs;
     this.#sockets.add(socket);
     socket.on('pong', onHeard);
     socket.on('ping', onHeard);
-  }
-
-  heard(socket: PeerSocket): void {
-    onHeard.call(socket);
   }
 
   /** Forgets a socket that has closed. */

@@ -33,10 +33,19 @@ export function textFrame(text: string): Buffer {
  */
 export class PeerSocket extends WebSocket {
   /** When something last came, in the time of `performance.now()`; see Heartbeat. */
-  lastHeardMs = 0;
-  lastPingMs = 0;
+  lastHeardMs = performance.now();
+  lastPingMs = this.lastHeardMs;
   #stream: Socket | undefined;
   #onDrain: (() => void) | undefined;
+
+  /** Something came from the peer. */
+  heard(): void {
+    this.lastHeardMs = performance.now();
+  }
+
+  cutOff(): void {
+    this.terminate();
+  }
 
   /** Says which stream it is on, before anything is written. */
   useStream(stream: Socket): void {

@@ -138,7 +138,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       await closed;
     },
     async [Symbol.asyncDispose]() {
-      for (const owned of [graphqlSocket, legacySocket, connections]) owned[Symbol.dispose]();
+      for (const owned of [connections, graphqlSocket, legacySocket]) owned[Symbol.dispose]();
       server.close();
       server.closeAllConnections();
       await rest.close();

@@ -62,6 +62,7 @@ describe('a compiled operation answers as an interpreted one does:', () => {
     ],
     ['a missing field of an input', 'mutation ($i: SendInput!) { send(input: $i) { id } }', { i: { title: 'T' } }],
     ['a null where none may be', 'mutation ($i: SendInput!) { send(input: $i) { id } }', { i: null }],
+    ['a null for an argument with a default', 'query ($id: ID = "x") { notification(id: $id) { id } }', { id: null }],
     ['a refusal of the service', '{ notifications(first: 101) { totalCount } }'],
     ['a refusal beside data', '{ unreadCount notifications(first: 0) { totalCount } }'],
     ['a refused mutation', `mutation { a: markRead(id: "${missing}") { id } b: delete(id: "x") { id } }`],

@@ -226,9 +226,10 @@ describe('the topic of an inbox', () => {
     const hub = createHub(topics, services);
     const listener = await hub.listen(newAddress());
     const late = hub.listen(newAddress());
-    await Promise.all([hub[Symbol.asyncDispose](), expect(late).rejects.toThrow('closed')]);
-    await expect(listener.next()).rejects.toThrow('closed');
-    await expect(hub.listen(newAddress())).rejects.toThrow('closed');
+    const refusal = { code: 'UNAVAILABLE', message: expect.stringContaining('shutting down') };
+    await Promise.all([hub[Symbol.asyncDispose](), expect(late).rejects.toMatchObject(refusal)]);
+    await expect(listener.next()).rejects.toMatchObject(refusal);
+    await expect(hub.listen(newAddress())).rejects.toMatchObject(refusal);
     expect([topics.size, hub.feedCount]).toEqual([0, 0]);
   });
 });

@@ -92,7 +92,6 @@ async function readTwoPages(address: InboxAddress, after: number): Promise<void>
 }
 
 const unread: Filter = { unread: true };
-const deletions = LARGE / 5;
 const deletionsSinceMiddle = LARGE / 10;
 
 const reads: Read[] = [
@@ -116,7 +115,7 @@ const reads: Read[] = [
   { ...page('of unread ones that press', { filter: { ...unread, priorities: ['URGENT'] } }), needs: 'statistics' },
   changes('at the head', head),
   changes('just before the head', (additions) => head(additions) - 5),
-  { ...changes('from the beginning', () => 0), bounds: passingOver(FIRST_CHANGES, deletions) },
+  changes('from the beginning', () => 0),
   changes('of a long time in which nothing was read', quiet),
   changes('of that time, additions only', quiet, true),
   { ...changes('from the middle', middle), bounds: passingOver(FIRST_CHANGES, deletionsSinceMiddle) },

@@ -1,5 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Client } from 'pg';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
+import { eventually } from '../support/eventually.ts';
+import { withClient } from '../support/postgres.ts';
 import { refusalOf } from '../support/socket-client.ts';
 import { BEGINNING, connectGraphQL, connectLegacy, openGraphQL, sendTo, subscribe } from './connect.ts';
 
@@ -15,6 +18,13 @@ async function countUnread(app: TestApp, { tenantId, id: userId }: Person): Prom
     sessionId: undefined,
   };
   return app.app.context.notifications.unreadCount(caller);
+}
+
+async function bothWait(client: Client): Promise<boolean> {
+  const { rowCount } = await client.query(
+    "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+  );
+  return rowCount === 2;
 }
 
 describe('a server that drains', () => {
@@ -67,6 +77,32 @@ describe('a server that drains', () => {
     await drained;
     const told = 1 + socket.rest().length;
     expect(told).toBe(60 - (await countUnread(app, ada)));
+  });
+
+  test('and does not come to its end in time cuts everybody off, without a word of what failed by it', async () => {
+    const app = await startApp({ env: { SHUTDOWN_TIMEOUT: '200ms', DATABASE_TIMEOUT: '1s' } });
+    const ada = person();
+    await sendTo(app, ada);
+    await withClient(app.databaseUrl, async (other) => {
+      await other.query('begin');
+      await other.query('select 1 from inbox where user_id = $1 for update', [ada.id]);
+      const sockets = [await connectGraphQL(app, ada), await connectLegacy(app, ada)] as const;
+      subscribe(sockets[0], 'live', BEGINNING);
+      await sockets[0].next();
+      const query = 'mutation { send(input: { title: "T", content: "C" }) { id } }';
+      sockets[0].send({ id: 'stuck', type: 'subscribe', payload: { query } });
+      sockets[1].send({ type: 'mark_read', notification_ids: ['00000000-0000-7000-8000-000000000000'] });
+      await eventually(() => withClient(app.databaseUrl, bothWait));
+      const ended = app.app[Symbol.asyncDispose]();
+      for (const socket of sockets) {
+        expect((await socket.closed).code).toBe(1006);
+        expect(socket.rest()).toEqual([]);
+      }
+      await ended;
+      await other.query('rollback');
+    });
+    expect(app.logged.filter((line) => /"level":(50|60)/.test(line))).toEqual([]);
+    await app[Symbol.asyncDispose]();
   });
 
   test('lets nobody in any more', async () => {

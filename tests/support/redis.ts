@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { findProgram } from './programs.ts';
+import { freePort } from '../../src/database/free-port.ts';
 
 const PORT_ATTEMPTS = 5;
 
@@ -69,13 +69,4 @@ async function spawnRedis(program: string, directory: string, port: number): Pro
       await rm(pidFile, { force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -80,6 +80,8 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
     if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
     return placed(new GraphQLError(known.message, { ...where, extensions: extensionsOf(known) }), located);
   }
+  // Masked already.
+  if (located?.message === MASKED_MESSAGE) return located;
   if (located?.extensions['code'] && located.extensions['code'] !== 'INTERNAL_SERVER_ERROR') return located;
   if (located && isAboutTheRequest(located)) {
     const field = fieldOf(located.message);

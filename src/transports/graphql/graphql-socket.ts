@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws';
 import type { GraphQLError } from 'graphql';
-import { CarillonError, closeCodes } from '../../errors.ts';
+import { CarillonError, closeCodes, shuttingDown } from '../../errors.ts';
 import type { Caller } from '../../services/caller.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
@@ -31,8 +31,6 @@ function tokenIn(params: Record<string, unknown> | undefined): string | undefine
   const header = bearerToken(authorization ?? Authorization);
   return header ?? (typeof token === 'string' ? bearerToken(token) || token : undefined);
 }
-
-const RETRY = { retryAfterSeconds: 1 };
 
 function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   (this as GraphQLSocket).receive(data, isBinary);
@@ -99,7 +97,7 @@ export class GraphQLSocket extends PeerSocket {
   }
 
   receive(data: Buffer, isBinary: boolean): void {
-    this.#door.heard(this);
+    this.heard();
     // A peer that is told to go may still be sending; nothing of that is served.
     if (this.readyState !== this.OPEN) return;
     if (isBinary) {
@@ -174,13 +172,12 @@ export class GraphQLSocket extends PeerSocket {
       return;
     }
     if (this.#isDraining) {
-      const error = new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', RETRY);
-      this.refuse(id, [operations.mask(error)]);
+      this.refuse(id, [operations.mask(shuttingDown())]);
       return;
     }
     if (this.#underWay >= most) {
       const words = `At most ${most} operations may be under way on one socket.`;
-      this.refuse(id, [operations.mask(new CarillonError('RATE_LIMITED', words, RETRY))]);
+      this.refuse(id, [operations.mask(new CarillonError('RATE_LIMITED', words, { retryAfterSeconds: 1 }))]);
       return;
     }
     const giveUp = (): void => this.close(closeCodes.tryAgainLater, 'slow consumer');

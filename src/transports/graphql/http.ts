@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { type GraphQLParams, createYoga } from 'graphql-yoga';
-import { CarillonError, MASKED_MESSAGE, errorKinds, unauthenticated } from '../../errors.ts';
+import { type CarillonError, MASKED_MESSAGE, errorKinds, shuttingDown, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
@@ -75,6 +75,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     const stop = (): void => void subscription.source.return();
     const connection: Connection = {
       caller,
+      cutOff: () => response.destroy(),
       end(reason) {
         if (farewell) return;
         farewell = farewellFor(reason);
@@ -249,6 +250,4 @@ const eventsOnly = (): GraphQLError =>
   });
 
 const farewellFor = (reason: EndReason): CarillonError =>
-  reason === 'draining'
-    ? new CarillonError('UNAVAILABLE', 'This server is shutting down. Connect again.', { retryAfterSeconds: 1 })
-    : unauthenticated(`${tokenEnded[reason]}.`);
+  reason === 'draining' ? shuttingDown() : unauthenticated(`${tokenEnded[reason]}.`);

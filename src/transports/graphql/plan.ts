@@ -120,8 +120,7 @@ export class Plan {
 
 /** graphql-jit tells errors by a class of its own, without the nodes that are to blame. */
 function toGraphQLError(error: GraphQLError, operation: OperationDefinitionNode): GraphQLError {
-  if (error instanceof GraphQLError) return error;
-  const { message, path, locations, originalError } = error as GraphQLError;
+  const { message, path, locations, originalError } = error;
   // What graphql-js blames on an argument points into the document.
   const cause =
     originalError ?? (message.startsWith('Argument "') ? new GraphQLError(message, { nodes: operation }) : undefined);

@@ -34,6 +34,7 @@ export class Projection {
     this.#toJson = toJson;
   }
 
+  /** Never throws nor rejects: what fails is masked, as a result with errors. */
   render(event: StreamEvent): Rendered {
     if (event === this.#last) return this.#rendered;
     this.#last = event;
@@ -41,13 +42,18 @@ export class Projection {
     return this.#rendered;
   }
 
-  /** The last result of a subscription that failed. */
-  renderFailure(error: Error): string {
+  /** The result that tells a failure. */
+  renderFailure(error: unknown): string {
     return this.#toJson({ errors: [error as GraphQLError] });
   }
 
   #execute(rootValue: StreamEvent): Rendered {
-    const result = this.#plan.execute({ rootValue, contextValue: this.#contextValue, variables: this.#variables });
-    return result instanceof Promise ? result.then(this.#toJson) : this.#toJson(result);
+    try {
+      const result = this.#plan.execute({ rootValue, contextValue: this.#contextValue, variables: this.#variables });
+      if (!(result instanceof Promise)) return this.#toJson(result);
+      return result.then(this.#toJson).catch((error: unknown) => this.renderFailure(error));
+    } catch (error) {
+      return this.renderFailure(error);
+    }
   }
 }

@@ -24,7 +24,7 @@ const MAX_TICK_MS = 250;
 
 /** GraphQL over WebSocket, sub-protocol graphql-transport-ws; see PROTOCOL.md. */
 export class GraphQLSocketDoor implements Disposable {
-  readonly #options: GraphQLSocketOptions;
+  readonly options: GraphQLSocketOptions;
   readonly #heartbeat: Heartbeat;
   readonly #sockets: Server<typeof GraphQLSocket>;
   /** Sockets that have not said who they are, by the moment at which they are given up. */
@@ -32,7 +32,7 @@ export class GraphQLSocketDoor implements Disposable {
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: GraphQLSocketOptions) {
-    this.#options = options;
+    this.options = options;
     this.#heartbeat = new Heartbeat({
       pingIntervalMs: options.pingIntervalMs,
       idleTimeoutMs: options.pingIntervalMs * 2,
@@ -49,27 +49,19 @@ export class GraphQLSocketDoor implements Disposable {
     this.#timer = setInterval(() => this.#endStrangers(performance.now()), tickMs).unref();
   }
 
-  get options(): GraphQLSocketOptions {
-    return this.#options;
-  }
-
   /**
    * Takes over an upgrade request whose path and origin have been checked.
    *
    * @throws CarillonError UNAVAILABLE, before the upgrade, while draining.
    */
   upgrade(request: IncomingMessage, stream: IncomingMessage['socket'], head: Buffer): void {
-    this.#options.connections.checkGuest();
+    this.options.connections.checkGuest();
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
-      this.#options.connections.admit(socket);
+      this.options.connections.admit(socket);
       this.#heartbeat.watch(socket);
-      this.#strangers.set(socket, performance.now() + this.#options.connectionInitTimeoutMs);
+      this.#strangers.set(socket, performance.now() + this.options.connectionInitTimeoutMs);
       socket.serve(this, stream);
     });
-  }
-
-  heard(socket: GraphQLSocket): void {
-    this.#heartbeat.heard(socket);
   }
 
   /** Called when a peer has begun to say who it is. */
@@ -81,8 +73,8 @@ export class GraphQLSocketDoor implements Disposable {
   closed(socket: GraphQLSocket): void {
     this.#strangers.delete(socket);
     this.#heartbeat.unwatch(socket);
-    this.#options.connections.left(socket);
-    if (socket.isConnection()) this.#options.connections.closed(socket);
+    this.options.connections.left(socket);
+    if (socket.isConnection()) this.options.connections.closed(socket);
   }
 
   #endStrangers(now: number): void {

@@ -64,10 +64,6 @@ export class LegacySocketDoor implements Disposable {
     });
   }
 
-  heard(socket: LegacySocket): void {
-    this.#heartbeat.heard(socket);
-  }
-
   /** Called when a socket has closed. */
   closed(socket: LegacySocket): void {
     this.#heartbeat.unwatch(socket);

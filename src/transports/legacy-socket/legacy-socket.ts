@@ -75,7 +75,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
   }
 
   receive(text: string | undefined): void {
-    this.#door.heard(this);
+    this.heard();
     this.#messages ??= new InOrder(this, this.#welcomed);
     this.#messages.add(() => this.#answer(text));
   }
