@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { announce } from '../app.ts';
+import { announce } from '../announce.ts';
 import type { Config } from '../config.ts';
 import { createContext } from '../context.ts';
 import { migrate } from '../database/migrate.ts';

@@ -32,6 +32,7 @@ export interface ServerProcess extends AsyncDisposable {
 const environment = (env: Record<string, string>): NodeJS.ProcessEnv => ({
   PATH: process.env['PATH'],
   HOME: process.env['HOME'],
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
   ...env,
 });
 
