@@ -25,7 +25,7 @@ describe('a failure that passes is UNAVAILABLE, with a time to wait:', () => {
     'Connection terminated',
     'Connection terminated unexpectedly',
     'Connection terminated due to connection timeout',
-    'Query read timeout',
+    'The database did not answer in time.',
     'Client has encountered a connection error and is not queryable',
     'Client was closed and is not queryable',
     'Received unexpected commandComplete message from backend.',
