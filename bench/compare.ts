@@ -30,7 +30,7 @@ export interface Line {
   readonly naive: readonly Measurement[];
   readonly carillon: readonly Measurement[];
   readonly figureOf: (measurement: Measurement) => number;
-  /** Of each round: how many times better Carillon is. */
+  /** How many times better Carillon is, of each round in which there was something to measure of both. */
   readonly ratios: readonly number[];
 }
 
@@ -124,9 +124,10 @@ export async function compare(stage: Stage, options: CompareOptions): Promise<Co
   const lines = plans.map(({ carillonLoad, naiveLoad, lessIsBetter = false, ...line }) => {
     const naive = measured.naive.get(naiveLoad) ?? [];
     const carillon = measured.carillon.get(carillonLoad) ?? [];
-    const ratios = carillon.map((one, round) => {
-      const ratio = line.figureOf(one) / line.figureOf(naive[round]!);
-      return lessIsBetter ? 1 / ratio : ratio;
+    const ratios = carillon.flatMap((one, round) => {
+      const [ours, theirs] = [line.figureOf(one), line.figureOf(naive[round]!)];
+      if (!(ours > 0 && theirs > 0)) return [];
+      return lessIsBetter ? theirs / ours : ours / theirs;
     });
     return { ...line, naive, carillon, ratios };
   });

@@ -50,13 +50,14 @@ const middle = (all: readonly Measurement[], figureOf: (one: Measurement) => num
   figure(median(all.map(figureOf).filter((value) => value !== undefined)));
 
 function lineOf({ title, unit, naive, carillon, figureOf, ratios }: Line): string[] {
-  const spread = `${Math.min(...ratios).toFixed(1)}–${Math.max(...ratios).toFixed(1)}`;
+  const isMeasured = ratios.length > 0;
+  const spread = isMeasured ? `${Math.min(...ratios).toFixed(1)}–${Math.max(...ratios).toFixed(1)}` : '–';
   return [
     title,
     unit,
     middle(naive, figureOf),
     middle(carillon, figureOf),
-    `**${median(ratios).toFixed(1)}**`,
+    isMeasured ? `**${median(ratios).toFixed(1)}**` : '–',
     spread,
     middle(naive, ({ cpuMicros }) => cpuMicros),
     middle(carillon, ({ cpuMicros }) => cpuMicros),

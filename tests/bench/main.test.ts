@@ -15,7 +15,13 @@ const FLAWLESS = { lost: 0, duplicated: 0, misdirected: 0, refused: 0 };
 interface Written {
   machine: { node: string };
   faults: typeof FLAWLESS;
-  lines?: { path: string; ratios: number[]; carillon: { units: number }[]; naive: { units: number }[] }[];
+  lines?: {
+    path: string;
+    title: string;
+    ratios: number[];
+    carillon: { units: number }[];
+    naive: { units: number }[];
+  }[];
   growths?: { rows: { size: number; values: number[] }[] }[];
 }
 
@@ -43,8 +49,9 @@ describe('the bench', () => {
       'page',
       'page',
     ]);
-    for (const { ratios, carillon, naive } of written.lines ?? []) {
-      expect(ratios).toEqual([expect.any(Number)]);
+    for (const { title, ratios, carillon, naive } of written.lines ?? []) {
+      // So few idle connections may leave no trace in a process's memory, and then there is nothing to compare.
+      if (!title.startsWith('memory') || ratios.length > 0) expect(ratios).toEqual([expect.any(Number)]);
       for (const [{ units }] of [carillon, naive] as [{ units: number }][]) expect(units).toBeGreaterThan(0);
     }
     expect(stdout).toContain('| send over GraphQL | sends/s |');
