@@ -15,16 +15,23 @@ function onHeard(this: WebSocket): void {
   (this as PeerSocket).heard();
 }
 
-/** Pings the sockets of one door, and cuts off those that are gone. One timer for all of them. */
+/**
+ * Pings the sockets of one door, and cuts off those that are gone. One timer for all of them.
+ *
+ * Time is counted in its ticks, not by a clock: a process that stood still (stopped, starved, blocked) has had one tick, so
+ * it reads what came meanwhile before it calls anybody gone.
+ */
 export class Heartbeat implements Disposable {
-  readonly #options: HeartbeatOptions;
+  readonly #pingTicks: number;
+  readonly #idleTicks: number;
   readonly #sockets = new Set<PeerSocket>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(options: HeartbeatOptions) {
-    this.#options = options;
-    const tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(options.pingIntervalMs, options.idleTimeoutMs) / 4));
-    this.#timer = setInterval(() => this.#tick(performance.now()), tickMs).unref();
+  constructor({ pingIntervalMs, idleTimeoutMs }: HeartbeatOptions) {
+    const tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(pingIntervalMs, idleTimeoutMs) / 4));
+    this.#pingTicks = Math.ceil(pingIntervalMs / tickMs);
+    this.#idleTicks = Math.ceil(idleTimeoutMs / tickMs);
+    this.#timer = setInterval(() => this.#tick(), tickMs).unref();
   }
 
   /** Whoever takes the socket's messages calls `heard` for each; pings and pongs are noticed here. */
@@ -39,12 +46,14 @@ export class Heartbeat implements Disposable {
     this.#sockets.delete(socket);
   }
 
-  #tick(now: number): void {
+  #tick(): void {
     for (const socket of this.#sockets) {
+      socket.silentTicks += 1;
+      socket.ticksSincePing += 1;
       // A close frame would wait for an answer that never comes.
-      if (now - socket.lastHeardMs >= this.#options.idleTimeoutMs) socket.terminate();
-      else if (now - socket.lastPingMs >= this.#options.pingIntervalMs && socket.readyState === socket.OPEN) {
-        socket.lastPingMs = now;
+      if (socket.silentTicks >= this.#idleTicks) socket.terminate();
+      else if (socket.ticksSincePing >= this.#pingTicks && socket.readyState === socket.OPEN) {
+        socket.ticksSincePing = 0;
         socket.ping();
       }
     }

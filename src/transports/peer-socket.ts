@@ -32,15 +32,15 @@ export function textFrame(text: string): Buffer {
  * shared functions that find the peer in `this`.
  */
 export class PeerSocket extends WebSocket {
-  /** When something last came, in the time of `performance.now()`; see Heartbeat. */
-  lastHeardMs = performance.now();
-  lastPingMs = this.lastHeardMs;
+  /** Ticks of the door's Heartbeat since something last came, and since a ping last went out. */
+  silentTicks = 0;
+  ticksSincePing = 0;
   #stream: Socket | undefined;
   #onDrain: (() => void) | undefined;
 
   /** Something came from the peer. */
   heard(): void {
-    this.lastHeardMs = performance.now();
+    this.silentTicks = 0;
   }
 
   cutOff(): void {

@@ -1,15 +1,21 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
 import { type TestApp, person, startApp } from '../support/app.ts';
 import { frame, openRaw } from '../support/socket-client.ts';
 import { connectGraphQL, connectLegacy } from './connect.ts';
 
+const IDLE_TIMEOUT_MS = 120;
 let app: TestApp;
 
 beforeAll(async () => {
   app = await startApp({
-    env: { LEGACY_PING_INTERVAL: '50ms', LEGACY_IDLE_TIMEOUT: '120ms', GRAPHQL_PING_INTERVAL: '50ms' },
+    env: {
+      LEGACY_PING_INTERVAL: '50ms',
+      LEGACY_IDLE_TIMEOUT: `${IDLE_TIMEOUT_MS}ms`,
+      GRAPHQL_PING_INTERVAL: '50ms',
+    },
   });
 });
 afterAll(async () => {
@@ -52,11 +58,26 @@ describe.each(Object.entries(doors))('a %s', (_, open) => {
   });
 });
 
-test('sockets whose library answers pings stay', async () => {
-  await using legacy = await connectLegacy(app, person());
-  await using graphql = await connectGraphQL(app, person());
-  for (let count = 0; count < 6; count++) {
-    await Promise.all([once(legacy.socket, 'ping'), once(graphql.socket, 'ping')]);
+describe('sockets whose library answers pings', () => {
+  /** Fails, not waits, when a socket is cut off. */
+  async function expectPings(sockets: WebSocket[], count: number): Promise<void> {
+    const cutOff = Promise.race(sockets.map((socket) => once(socket, 'close')));
+    for (let seen = 0; seen < count; seen++) {
+      await Promise.race([Promise.all(sockets.map((socket) => once(socket, 'ping'))), cutOff]);
+    }
+    expect(sockets.map(({ readyState }) => readyState)).toEqual(sockets.map(() => WebSocket.OPEN));
   }
-  expect([legacy.socket.readyState, graphql.socket.readyState]).toEqual([1, 1]);
+
+  test('stay', async () => {
+    await using legacy = await connectLegacy(app, person());
+    await using graphql = await connectGraphQL(app, person());
+    await expectPings([legacy.socket, graphql.socket], 6);
+  });
+
+  test('stay when the process stood still for longer than the time-out', async () => {
+    await using legacy = await connectLegacy(app, person());
+    await using graphql = await connectGraphQL(app, person());
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * IDLE_TIMEOUT_MS);
+    await expectPings([legacy.socket, graphql.socket], 2);
+  });
 });
