@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH, encodeCursor } from './cursor.ts';
 import type { InboxEvent } from './inbox-event.ts';
-import { type Filter, filterConditions } from './inbox-log.ts';
+import { type Filter, filterConditions } from './inbox-filter.ts';
 import { type NotificationRow, milliseconds, notificationColumns, toNotification } from './notification.ts';
 
 /** What a change of an inbox did. */
@@ -48,11 +48,11 @@ export class InboxChanges {
 
   /** Marks as read the oldest `most` unread ones at positions up to `last` that match. */
   markAllRead(address: InboxAddress, last: number, { types, priorities }: Filter, most: number): Promise<ChangeResult> {
-    const conditions = filterConditions({ unread: true, types, priorities }).map((one) => sql` and ${one}`);
     // What is read meanwhile is passed over by the update itself; then the step is shorter, and another one follows.
     const chosen = sql`n.id in (
       select n.id from notification n
-      where n.inbox_id = (select id from box) and n.seq <= ${last}::bigint${sql.join(conditions, sql``)}
+      where n.inbox_id = (select id from box) and n.seq <= ${last}::bigint
+        and ${filterConditions({ unread: true, types, priorities })}
       order by n.seq limit ${most}
     )`;
     return this.#markRead(address, chosen);

@@ -1,51 +1,11 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { Batcher } from './batcher.ts';
 import type { InboxAddress } from './caller.ts';
 import { EMPTY_HEAD, type HeadRow, type InboxHead, headColumns, toHead } from './inbox-head.ts';
-import {
-  type Notification,
-  type NotificationPriority,
-  type NotificationRow,
-  type NotificationType,
-  notificationColumns,
-  toNotification,
-} from './notification.ts';
-
-export interface Filter {
-  readonly unread?: boolean | undefined;
-  readonly types?: readonly NotificationType[] | undefined;
-  readonly priorities?: readonly NotificationPriority[] | undefined;
-}
-
-export interface PageRequest {
-  readonly filter: Filter;
-  /** Newest first, or oldest first. */
-  readonly order: 'newest' | 'oldest';
-  /** Most rows. */
-  readonly limit: number;
-  /** Only positions before this version. */
-  readonly before?: number | undefined;
-  /** Only positions after this version. */
-  readonly after?: number | undefined;
-  /** Rows to pass over; for page numbers only, its cost grows with it. */
-  readonly offset?: number;
-}
-
-export interface Page {
-  readonly head: InboxHead | undefined;
-  readonly notifications: Notification[];
-}
-
-const all = (conditions: RawBuilder<unknown>[]): RawBuilder<unknown> => sql.join(conditions, sql` and `);
-
-export function filterConditions({ unread, types, priorities }: Filter): RawBuilder<unknown>[] {
-  return [
-    ...(unread === undefined ? [] : [unread ? sql`n.read_at is null` : sql`n.read_at is not null`]),
-    ...(types ? [sql`n.type = any(${types}::text[])`] : []),
-    ...(priorities ? [sql`n.priority = any(${priorities}::text[])`] : []),
-  ];
-}
+import { type Filter, filterConditions } from './inbox-filter.ts';
+import { type Page, PageReader, type PageRequest } from './inbox-page-reader.ts';
+import { type Notification, type NotificationRow, notificationColumns, toNotification } from './notification.ts';
 
 /** After a restart thousands ask within a second: a tenth of one more is a small price for hundreds of statements. */
 export const STORM_SPACING_MS = 100;
@@ -53,11 +13,12 @@ export const STORM_SPACING_MS = 100;
 /** Inboxes whose heads one statement reads. */
 const HEADS_OF_STATEMENT = 500;
 
-/** Reads of the log. Every method is one statement, so that what it answers belongs to one moment. */
+/** Reads of the log. What each method answers is of one statement, and so belongs to one moment. */
 export class InboxLog {
   readonly #database: Database;
   readonly #heads: Batcher<InboxAddress, InboxHead>;
   readonly #headsOfListeners: Batcher<InboxAddress, InboxHead>;
+  readonly #pages: PageReader;
 
   constructor(database: Database) {
     this.#database = database;
@@ -74,6 +35,7 @@ export class InboxLog {
       });
     this.#heads = batcher(0);
     this.#headsOfListeners = batcher(STORM_SPACING_MS);
+    this.#pages = new PageReader(database);
   }
 
   get #db() {
@@ -114,32 +76,8 @@ export class InboxLog {
     return row && toNotification(row, { tenantId, userId, epoch: row.epoch });
   }
 
-  async page({ tenantId, userId }: InboxAddress, request: PageRequest): Promise<Page> {
-    const { filter, order, limit, before, after, offset = 0 } = request;
-    const conditions = all([
-      sql`n.inbox_id = i.id`,
-      ...(before === undefined ? [] : [sql`n.seq < ${before}::bigint`]),
-      ...(after === undefined ? [] : [sql`n.seq > ${after}::bigint`]),
-      ...filterConditions(filter),
-    ]);
-    const direction = order === 'newest' ? sql`desc` : sql`asc`;
-    const { rows } = await sql<HeadRow & (NotificationRow | { id: null })>`
-      select ${headColumns}, page.*
-      from inbox i
-      left join lateral (
-        select ${notificationColumns} from notification n
-        where ${conditions} order by n.seq ${direction} limit ${limit} offset ${offset}
-      ) page on true
-      where i.tenant_id = ${tenantId} and i.user_id = ${userId}
-      order by page.seq ${direction}
-    `.execute(this.#db);
-    const first = rows[0];
-    if (!first) return { head: undefined, notifications: [] };
-    const inbox = { tenantId, userId, epoch: first.epoch };
-    return {
-      head: toHead(first),
-      notifications: rows.flatMap((row) => (row.id === null ? [] : [toNotification(row, inbox)])),
-    };
+  page(address: InboxAddress, request: PageRequest): Promise<Page> {
+    return this.#pages.read(address, request);
   }
 
   /** How many match. Without types and priorities the inbox row knows; else the matching rows are counted. */
@@ -151,7 +89,7 @@ export class InboxLog {
     }
     const { rows } = await sql<{ count: number }>`
       select count(*)::int as count from notification n join inbox i on i.id = n.inbox_id
-      where i.tenant_id = ${tenantId} and i.user_id = ${userId} and ${all(filterConditions(filter))}
+      where i.tenant_id = ${tenantId} and i.user_id = ${userId} and ${filterConditions(filter)}
     `.execute(this.#db);
     return rows[0]?.count ?? 0;
   }

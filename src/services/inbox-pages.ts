@@ -4,7 +4,9 @@ import type { InboxAddress } from './caller.ts';
 import { decodeCursor, mustBeIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
 import { EMPTY_HEAD, type InboxHead, headCursor } from './inbox-head.ts';
-import type { Filter, InboxLog, Page } from './inbox-log.ts';
+import type { Filter } from './inbox-filter.ts';
+import type { InboxLog } from './inbox-log.ts';
+import type { Page } from './inbox-page-reader.ts';
 import type { Notification } from './notification.ts';
 
 /** Relay's paging arguments over a list that is newest first: `after` goes to older ones. */

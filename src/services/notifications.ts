@@ -10,13 +10,14 @@ import type { Hub } from './hub.ts';
 import type { ChangeResult, InboxChanges } from './inbox-changes.ts';
 import type { InboxListener } from './inbox-listener.ts';
 import { headCursor } from './inbox-head.ts';
-import type { Filter, InboxLog } from './inbox-log.ts';
+import type { Filter } from './inbox-filter.ts';
+import type { InboxLog } from './inbox-log.ts';
 import type { InboxPages, NotificationPage, NumberedPage, Paging } from './inbox-pages.ts';
 import type { Notification } from './notification.ts';
 import type { Rules, SendInput } from './notification-rules.ts';
 import { type SendItem, type SendResult, exclusiveKeyOf, inboxKeyOf } from './send-writer.ts';
 
-export type { Filter } from './inbox-log.ts';
+export type { Filter } from './inbox-filter.ts';
 export type { NotificationPage, Paging } from './inbox-pages.ts';
 export type { SendInput } from './notification-rules.ts';
 

@@ -140,6 +140,49 @@ const STORE = `
   from placed
 `;
 
+/**
+ * The same for one send without an idempotency key, which nobody else can keep out: a server that is not busy stores them
+ * one by one, and this takes PostgreSQL half the time.
+ */
+const STORE_ONE = `
+  with moved as (
+    insert into inbox as i (tenant_id, user_id, epoch, version, total, unread)
+    values ($2::text, $3::text, $14::text, 1, 1, 1)
+    on conflict (tenant_id, user_id) do update
+      set version = i.version + 1, total = i.total + 1, unread = i.unread + 1
+    returning i.id, i.epoch, i.version, i.total, i.unread
+  ), written as (
+    insert into notification (id, inbox_id, seq, version, sender_id, type, priority, channel, status, title, content,
+      link, data, related_type, related_id, created_at)
+    select $1::uuid, id, version, version, $4::text, $5::text, $6::text, $7::text, 'SENT', $8::text, $9::text,
+      $10::text, $11::json, $12::text, $13::text, now()
+    from moved
+  )
+  select 1 as nth, epoch, version, unread::int, total::int,
+    (extract(epoch from now()) * 1000)::float8 as created_at_ms
+  from moved
+`;
+
+/** What `STORE_ONE` takes, in its order. */
+function parametersOfOne(item: SendItem): unknown[] {
+  return [
+    item.id,
+    item.tenantId,
+    item.recipientId,
+    item.senderId,
+    item.type,
+    item.priority,
+    item.channel,
+    item.title,
+    item.content,
+    item.link,
+    item.dataJson,
+    item.relatedType,
+    item.relatedId,
+    newEpoch(),
+  ];
+}
+
 /** What `STORE` takes, in its order. */
 function parameters(items: readonly SendItem[], idempotencyWindowMs: number): unknown[] {
   const column = <K extends keyof SendItem>(name: K) => items.map((item) => item[name]);
@@ -174,7 +217,12 @@ function parameters(items: readonly SendItem[], idempotencyWindowMs: number): un
 export function createSendWriter(database: Database, idempotencyWindowMs: number) {
   return async function write(items: readonly SendItem[]): Promise<(SendResult | CarillonError)[]> {
     const db = database.em.getConnection().getClient();
-    const { rows } = await db.executeQuery<StoredRow>(CompiledQuery.raw(STORE, parameters(items, idempotencyWindowMs)));
+    const [first] = items;
+    const statement =
+      first && items.length === 1 && first.idempotencyKey === null
+        ? CompiledQuery.raw(STORE_ONE, parametersOfOne(first))
+        : CompiledQuery.raw(STORE, parameters(items, idempotencyWindowMs));
+    const { rows } = await db.executeQuery<StoredRow>(statement);
 
     const stored = new Map(rows.map((row) => [row.nth - 1, row]));
     const kept = items.filter((_, index) => !stored.has(index));

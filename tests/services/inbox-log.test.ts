@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { NO_EPOCH } from '../../src/services/cursor.ts';
+import { NO_EPOCH, decodeCursor } from '../../src/services/cursor.ts';
+import type { PageRequest } from '../../src/services/inbox-page-reader.ts';
+import { recordStatements } from '../bench/statements.ts';
 import { type Services, createRandom, newAddress, numbers, openServices, sendItem, sendItems } from './support.ts';
 
 let services: Services;
@@ -58,6 +60,39 @@ test('an inbox is listed newest first or oldest first, and in pages that meet wi
   };
   expect(await list('oldest')).toEqual(left);
   expect(await list('newest')).toEqual(left.toReversed());
+});
+
+test('pages that are asked for together are each their own, and share statements', async () => {
+  const random = createRandom(3);
+  const inboxes = numbers(1, 12).map((count) => ({
+    address: newAddress(),
+    items: count === 5 ? [] : numbers(1, count),
+  }));
+  for (const { address, items } of inboxes) {
+    if (items.length > 0) await services.store(sendItems(address, items.length));
+  }
+  const asked = numbers(1, 200).map(() => {
+    const { address, items } = inboxes[random.below(inboxes.length)]!;
+    const [after, before] = [random.below(4), 8 + random.below(6)];
+    const bounds = { ...(random.chance(0.5) ? { after } : {}), ...(random.chance(0.5) ? { before } : {}) };
+    const request = { filter: {}, order: random.chance(0.8) ? 'newest' : 'oldest', limit: random.below(6), ...bounds };
+    const inOrder = request.order === 'newest' ? items.toReversed() : items;
+    const within = inOrder.filter(
+      (seq) => seq > (bounds.after ?? 0) && seq < (bounds.before ?? Number.POSITIVE_INFINITY),
+    );
+    return { address, request: request as PageRequest, expected: within.slice(0, request.limit), size: items.length };
+  });
+  const statements = await recordStatements(async () => {
+    const pages = await Promise.all(asked.map(({ address, request }) => services.log.page(address, request)));
+    for (const [index, { address, expected, size }] of asked.entries()) {
+      const { head, notifications } = pages[index]!;
+      expect(head?.totalCount ?? 0).toBe(size);
+      expect(notifications.map(({ cursor }) => decodeCursor(cursor, 'after').version)).toEqual(expected);
+      expect(new Set(notifications.map(({ recipientId }) => recipientId)).size).toBeLessThan(2);
+      if (notifications[0]) expect(notifications[0].recipientId).toBe(address.userId);
+    }
+  });
+  expect(statements.length).toBeLessThan(30);
 });
 
 test('filters narrow pages and counts alike', async () => {

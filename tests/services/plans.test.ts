@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import type { InboxAddress } from '../../src/services/caller.ts';
-import type { Filter, PageRequest } from '../../src/services/inbox-log.ts';
+import type { Filter } from '../../src/services/inbox-filter.ts';
+import type { PageRequest } from '../../src/services/inbox-page-reader.ts';
 import { type Crowd, LARGE, gatherCrowd, pretendRows } from '../bench/crowd.ts';
 import { type Bounds, type PlanMode, explain, faultsOf } from '../bench/explain.ts';
 import { type Statement, recordStatements } from '../bench/statements.ts';
@@ -24,6 +25,7 @@ const passingOver = (bounds: Bounds, deletions: number): Bounds => ({
 
 const HEADS_TOGETHER = 500;
 const READERS_TOGETHER = 200;
+const PAGES_TOGETHER = 16;
 
 /** What a read takes for granted. */
 type Need = 'statistics' | 'more inboxes than are asked for together';
@@ -130,6 +132,14 @@ const reads: Read[] = [
     bounds: { buffers: 5 * HEADS_TOGETHER, sorted: HEADS_TOGETHER },
     needs: 'more inboxes than are asked for together',
     run: () => services.log.heads(together(HEADS_TOGETHER)),
+  },
+  {
+    name: 'the first pages of many inboxes together',
+    bounds: { buffers: PAGES_TOGETHER * PAGE.buffers, sorted: PAGES_TOGETHER * PAGE.sorted },
+    run: () =>
+      Promise.all(
+        together(PAGES_TOGETHER).map((one) => services.log.page(one, { filter: {}, order: 'newest', limit: 101 })),
+      ),
   },
   {
     name: 'the changes of many inboxes together',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CarillonError } from '../../src/errors.ts';
 import { decodeCursor } from '../../src/services/cursor.ts';
-import { createSendWriter } from '../../src/services/send-writer.ts';
+import { type SendItem, createSendWriter } from '../../src/services/send-writer.ts';
 import { withClient } from '../support/postgres.ts';
 import {
   type Services,
@@ -22,6 +22,33 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await services[Symbol.asyncDispose]();
+});
+
+test('a send by itself is stored as one among others is', async () => {
+  const [alone, among] = [newAddress(), newAddress()];
+  const content: Partial<SendItem> = {
+    type: 'TASK',
+    priority: 'URGENT',
+    title: 'A title',
+    content: 'Some content',
+    link: '/a/b',
+    data: { a: [1, 'b', null] },
+    dataJson: '{"a":[1,"b",null]}',
+    relatedType: 'order',
+    relatedId: '42',
+  };
+  const own = sendItem(alone, content);
+  const others = [sendItem(among, content), sendItem(newAddress())];
+  const [one] = await services.store([own]);
+  const [other] = await services.store(others);
+  const readBack = async (address: typeof alone) =>
+    (await services.log.page(address, { filter: {}, order: 'newest', limit: 5 })).notifications;
+  const its = { id: '', cursor: '', changeCursor: '', recipientId: '', createdAt: new Date(0) };
+  const [stored] = await readBack(alone);
+  expect({ ...stored, ...its }).toEqual({ ...(await readBack(among))[0], ...its });
+  expect({ ...one, epoch: '', notification: undefined }).toEqual({ ...other, epoch: '', notification: undefined });
+  expect(one).toMatchObject({ kind: 'added', notification: stored });
+  expect(await services.store([sendItem(alone)])).toMatchObject([{ version: 2, unreadCount: 2, totalCount: 2 }]);
 });
 
 describe('one batch', () => {
