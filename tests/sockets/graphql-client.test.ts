@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Client, type ClientOptions, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { type Person, type TestApp, person, signToken, startApp } from '../support/app.ts';
+import { type Person, type TestApp, expiresSoon, person, signToken, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import { BEGINNING, sendTo } from './connect.ts';
 
@@ -69,7 +69,7 @@ describe('the graphql-ws client', () => {
 
   test('comes back with a fresh token when the old one expires, and misses nothing', async () => {
     const ada = person();
-    const exp = Math.floor(Date.now() / 1000) + 1;
+    const exp = expiresSoon();
     const tokens = [signToken({ user_id: ada.id, tenant_id: ada.tenantId, exp }), ada.token];
     const closed: unknown[] = [];
     const seen: string[] = [];

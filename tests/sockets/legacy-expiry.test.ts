@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type TestApp, person, signToken, startApp } from '../support/app.ts';
+import { type TestApp, expiresSoon, person, signToken, startApp } from '../support/app.ts';
 import { frame, openRaw } from '../support/socket-client.ts';
 import { connectLegacy, sendTo } from './connect.ts';
 
@@ -12,11 +12,9 @@ afterAll(async () => {
   await app[Symbol.asyncDispose]();
 });
 
-const inASecond = () => Math.floor(Date.now() / 1000) + 1;
-
 test('a token that expires while connected closes with 4401 within a second, and no other socket', async () => {
   const ada = person();
-  const exp = inASecond();
+  const exp = expiresSoon();
   const token = signToken({ user_id: ada.id, tenant_id: ada.tenantId, exp });
   await using lasting = await connectLegacy(app, ada);
   await using socket = await connectLegacy(app, { token });
@@ -30,7 +28,7 @@ test('a token that expires while connected closes with 4401 within a second, and
 test('a peer that does not answer the close is served no more', async () => {
   const ada = person();
   const { id } = await sendTo(app, ada);
-  const token = signToken({ user_id: ada.id, tenant_id: ada.tenantId, exp: inASecond() });
+  const token = signToken({ user_id: ada.id, tenant_id: ada.tenantId, exp: expiresSoon() });
   const socket = await openRaw(app.legacySocketUrl(), { token });
   const seen: string[] = [];
   for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
