@@ -1,3 +1,4 @@
+import './tier-up.ts';
 import type { App } from './app.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { type Logger, createLogger } from './logger.ts';

@@ -21,7 +21,7 @@ const folders: Record<string, { values: string[]; types: string[] }> = {
 /** What every folder may import of the files beside the folders. */
 const files = { values: ['errors.ts', 'logger.ts'], types: ['config.ts'] };
 /** The files that may import anything. */
-const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts'];
+const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts', 'tier-up.ts'];
 
 const targets = [...Object.keys(folders), ...files.values, ...files.types, ...roots];
 const specifier = (from: string, target: string) => from + (target.endsWith('.ts') ? target : `${target}/x.ts`);

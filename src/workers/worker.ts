@@ -1,4 +1,5 @@
 // One of the processes of `WORKERS`: what `startWorkers` forks.
+import '../tier-up.ts';
 import cluster from 'node:cluster';
 import type { Config } from '../config.ts';
 import type { Order, Report } from './messages.ts';
