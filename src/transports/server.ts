@@ -133,9 +133,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       draining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await connections.drain();
-      await notifications.drain();
       server.closeIdleConnections();
       await closed;
+      // Those whose clients went away meanwhile are stored all the same.
+      await notifications.drain();
     },
     async [Symbol.asyncDispose]() {
       for (const owned of [connections, graphqlSocket, legacySocket]) owned[Symbol.dispose]();

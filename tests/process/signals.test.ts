@@ -150,9 +150,9 @@ describe('what cannot work', () => {
   ])('%s is a clear error and exit 1', async (_what, env, words) => {
     const server = start({ ...env, LOG_FORMAT: 'json' });
     expect(await server.exited).toEqual({ code: 1, signal: null });
+    expect(server.output()).toMatch(words);
     const messages = server.lines.map((line) => JSON.parse(line).msg as string);
     expect(messages.at(-1)).toMatch(/^Carillon could not start: ./);
-    expect(server.output()).toMatch(words);
   });
 
   test('a port that is taken is a clear error and exit 1', async () => {
