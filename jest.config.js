@@ -12,6 +12,8 @@ export default {
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  testSequencer: '<rootDir>/tests/support/sequencer.js',
   testTimeout: 30_000, // ms
-  maxWorkers: 2,
+  // One more than the processors that a run may count on: much of a test is waiting for processes to start.
+  maxWorkers: 3,
 };

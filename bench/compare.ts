@@ -19,7 +19,8 @@ export interface CompareOptions {
   /** Looks where Carillon's time goes. */
   readonly profile: boolean;
   readonly signal: AbortSignal;
-  readonly onProgress: (text: string) => void;
+  /** Told what begins now, and how much of it all is done, from 0 to 1. */
+  readonly onProgress: (text: string, share?: number) => void;
 }
 
 export interface Line {
@@ -93,6 +94,8 @@ export async function compare(stage: Stage, options: CompareOptions): Promise<Co
     carillon: new Set(plans.map(({ carillonLoad }) => carillonLoad)),
   };
   const loads = [...new Set([...needed.naive, ...needed.carillon])];
+  const steps = rounds * (needed.naive.size + needed.carillon.size);
+  let done = 0;
   const measured = { naive: new Map<Load, Measurement[]>(), carillon: new Map<Load, Measurement[]>() };
 
   if (paths.includes('unread') || paths.includes('page')) {
@@ -110,7 +113,8 @@ export async function compare(stage: Stage, options: CompareOptions): Promise<Co
     for (const load of loads) {
       for (const kind of kinds.filter((one) => needed[one].has(load))) {
         signal.throwIfAborted();
-        onProgress(`round ${round} of ${rounds}: ${load}, ${kind}`);
+        onProgress(`round ${round} of ${rounds}: ${load}, ${kind}`, done / steps);
+        done += 1;
         const task = taskOf(load, `${kind} ${round} ${load} `, options);
         // What a server has done before shows in its memory.
         await using fresh = load === 'idle' ? await stage.start(kind) : undefined;

@@ -6,6 +6,10 @@ export interface Filling {
   readonly userIds: readonly string[];
   /** New notifications of each user. */
   readonly rowsEach: number;
+  /** Told after each step how many rows there are by now, of all inboxes together. */
+  readonly onProgress?: (rows: number) => void;
+  /** Ends it between two steps, with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Rows of one statement: an inbox is locked for a moment only, and what an interruption leaves is whole. */
@@ -33,13 +37,13 @@ const FILL = `
       clock_timestamp() as created_at
     from generate_series(1, $3::int) nth cross join moved
   )
-  insert into notification (id, inbox_id, seq, version, sender_id, type, priority, channel, status, title, content,
-    created_at, read_at)
+  insert into notification (id, tenant_id, inbox_id, seq, version, sender_id, type, priority, channel, status, title,
+    content, created_at, read_at)
   select
     -- A random UUID with the milliseconds in front, and version 4 made 7 (RFC 9562 section 5.7).
     encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
       substring(int8send(floor(extract(epoch from created_at) * 1000)::bigint) from 3) from 1), 52, 1), 53, 1), 'hex')::uuid,
-    inbox_id, seq, seq, 'filler',
+    $1, inbox_id, seq, seq, 'filler',
     (array['SYSTEM', 'APPROVAL', 'TASK', 'MESSAGE', 'ALERT'])[1 + place % 5],
     (array['LOW', 'NORMAL', 'NORMAL', 'NORMAL', 'HIGH', 'URGENT'])[1 + place % 6],
     'IN_APP', case when place % 2 = 0 then 'SENT' else 'READ' end,
@@ -55,13 +59,16 @@ const FILL = `
  *
  * After many rows the tables are vacuumed and analyzed, as their statistics decide how they are read.
  */
-export async function fillInboxes(client: Client, { tenantId, userIds, rowsEach }: Filling): Promise<void> {
+export async function fillInboxes(client: Client, filling: Filling): Promise<void> {
+  const { tenantId, userIds, rowsEach, onProgress, signal } = filling;
   const together = Math.max(1, Math.floor(STEP / Math.max(1, rowsEach)));
   for (let first = 0; first < userIds.length; first += together) {
     const users = userIds.slice(first, first + together);
     for (let done = 0; done < rowsEach; done += STEP) {
+      signal?.throwIfAborted();
       const rows = Math.min(STEP, rowsEach - done);
       await client.query(FILL, [tenantId, users, rows, done, users.map(newEpoch)]);
+      onProgress?.(first * rowsEach + users.length * (done + rows));
     }
   }
   if (userIds.length * rowsEach >= LARGE) await client.query('vacuum (analyze) notification, inbox');

@@ -12,7 +12,8 @@ export interface GrowOptions {
   /** The most rows, of an inbox and then of the table. */
   readonly rows: number;
   readonly signal: AbortSignal;
-  readonly onProgress: (text: string) => void;
+  /** Told what begins now, and how much of it all is done, from 0 to 1. */
+  readonly onProgress: (text: string, share?: number) => void;
 }
 
 /** A table of what Carillon's work costs as one thing grows: a row for each size. */
@@ -33,12 +34,15 @@ const RECIPIENTS = 200;
 /** Of the inboxes that make the table large. */
 const ROWS_OF_OTHERS = 100;
 
+/** Measurements: three sizes of connections, of the table and of an inbox, with as many of each as there are below. */
+const STEPS = 3 * (3 + 3 + 4);
+
 /** Shows how Carillon's cost grows with connections, with the size of an inbox, and with the size of the table. */
 export async function grow(stage: Stage, options: GrowOptions): Promise<Grown> {
   const outcomes: Outcome[] = [];
   const run: Run = async (what, server, task) => {
     options.signal.throwIfAborted();
-    options.onProgress(what);
+    options.onProgress(what, outcomes.length / STEPS);
     const measurement = await measure(stage, server, task);
     outcomes.push(measurement);
     return measurement;

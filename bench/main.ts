@@ -1,12 +1,13 @@
 // Measures Carillon beside a server that does the same in the usual way, on this machine.
-import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { type PathName, compare, pathNames } from './compare.ts';
+import { open, writeFile } from 'node:fs/promises';
+import { UsageError, number, readArguments, someOf, whole } from '../src/commands/arguments.ts';
+import { runCommand, stopOnSignals } from '../src/commands/run-command.ts';
+import { createProgressBar } from '../src/commands/terminal/progress-bar.ts';
+import { compare, pathNames } from './compare.ts';
 import { grow } from './grow.ts';
 import { isFlawless } from './measure.ts';
-import { describeMachine, faultsOf, printComparison, printGrowth } from './report.ts';
+import { describeMachine, faultsOf, lookOf, printComparison, printGrowth } from './report.ts';
 import { Stage } from './stage.ts';
-import { UsageError, runCommand, whole } from './usage.ts';
 
 const USAGE = `Usage: npm run bench -- [--rounds 3] [--seconds 2] [--only send,fanout] [--connections 2000] [--rows 100000]
                         [--profile] [--grow] [--json FILE]
@@ -23,48 +24,38 @@ loads in turn, and prints what each did and how many times better Carillon was. 
   --grow         instead, how Carillon's cost grows with connections (4000), with an inbox and with the table (1000000)
   --json         also writes everything that was measured to a file
 
+On a terminal it shows how far it is, and aligns its tables; elsewhere they are Markdown. Ctrl-C ends it after the load
+that is under way, a second one at once.
+
 Exits with 0; with 1 when anything was lost, duplicated, misdirected or refused, or the run failed; with 2 for wrong
 arguments. See docs/performance.md.`;
-
-function pathsIn(only: string | undefined): readonly PathName[] {
-  if (only === undefined) return pathNames;
-  return only.split(',').map((text) => {
-    const path = pathNames.find((name) => name === text.trim());
-    if (path === undefined) throw new UsageError(`--only: "${text.trim()}" is none of: ${pathNames.join(', ')}`);
-    return path;
-  });
-}
-
-function secondsIn(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds >= 0.1 && seconds <= 600)) throw new UsageError('--seconds must be a number from 0.1 to 600');
-  return seconds;
-}
 
 /** Half of it takes part in some loads, a fortieth is the beginning of a growth. */
 function connectionsIn(text: string): number {
   const connections = whole('connections', text, 50_000);
-  if (connections % 40 !== 0) throw new UsageError('--connections must be a multiple of 40');
+  if (connections % 40 !== 0) throw new UsageError(`--connections must be a multiple of 40, not ${connections}`);
   return connections;
 }
 
-function showProgress(text: string): void {
-  process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+/** What cannot be written in the end is better told at the beginning. */
+async function checkWritable(file: string): Promise<void> {
+  try {
+    await (await open(file, 'a')).close();
+  } catch (error) {
+    throw new UsageError(`--json: ${(error as Error).message}`);
+  }
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '2' },
-      only: { type: 'string' },
-      connections: { type: 'string' },
-      rows: { type: 'string' },
-      profile: { type: 'boolean', default: false },
-      grow: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-    },
+  const { values } = readArguments({
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2' },
+    only: { type: 'string' },
+    connections: { type: 'string' },
+    rows: { type: 'string' },
+    profile: { type: 'boolean', default: false },
+    grow: { type: 'boolean', default: false },
+    json: { type: 'string' },
   });
   if (values.help) {
     console.log(USAGE);
@@ -73,41 +64,40 @@ async function main(): Promise<number> {
   if (values.grow && (values.only !== undefined || values.profile)) {
     throw new UsageError('--grow goes with neither --only nor --profile');
   }
-  const stopped = new AbortController();
-  const isTerminal = process.stderr.isTTY;
-  const common = {
-    seconds: secondsIn(values.seconds),
-    connections: connectionsIn(values.connections ?? (values.grow ? '4000' : '2000')),
-    rows: whole('rows', values.rows ?? (values.grow ? '1000000' : '100000'), 100_000_000),
-    signal: stopped.signal,
-    onProgress: isTerminal ? showProgress : () => {},
-  };
-  const options = {
-    ...common,
+  const rows = whole('rows', values.rows ?? (values.grow ? '1000000' : '100000'), 100_000_000);
+  if (rows % 2 !== 0) throw new UsageError(`--rows must be even, as every second notification is unread, not ${rows}`);
+  const asked = {
     rounds: whole('rounds', values.rounds, 1000),
+    seconds: number('seconds', values.seconds, 0.1, 600),
+    connections: connectionsIn(values.connections ?? (values.grow ? '4000' : '2000')),
+    rows,
     profile: values.profile,
-    paths: pathsIn(values.only),
+    paths: someOf('only', pathNames, values.only),
   };
-  if (options.rows % 2 !== 0) throw new UsageError('--rows must be even: every second notification is unread');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      // A second one means "at once"; the reaper sees to what is left.
-      if (stopped.signal.aborted) process.exit(1);
-      stopped.abort(new Error('stopped before the end'));
-    });
-  }
+  if (values.json !== undefined) await checkWritable(values.json);
+  using bar = createProgressBar();
+  const options = {
+    ...asked,
+    signal: stopOnSignals(),
+    onProgress: (text: string, share?: number) => bar.show({ text, share }),
+  };
 
   options.onProgress('starting PostgreSQL');
   await using stage = await Stage.open();
   const machine = describeMachine(stage);
+  const look = lookOf(process.stdout);
   const { growths, lines, outcomes, text } = values.grow
-    ? await grow(stage, options).then((grown) => ({ ...grown, lines: undefined, text: printGrowth(machine, grown) }))
+    ? await grow(stage, options).then((grown) => ({
+        ...grown,
+        lines: undefined,
+        text: printGrowth(machine, grown, look),
+      }))
     : await compare(stage, options).then((compared) => ({
         ...compared,
         growths: undefined,
-        text: printComparison(machine, compared),
+        text: printComparison(machine, compared, look),
       }));
-  if (isTerminal) process.stderr.write('\r\x1b[2K');
+  bar[Symbol.dispose]();
   console.log(text);
   const faults = faultsOf(outcomes);
   if (values.json !== undefined) {

@@ -1,8 +1,10 @@
 import { cpus, totalmem } from 'node:os';
+import { type Paint, paintFor } from '../src/commands/terminal/style.ts';
+import { alignedTable } from '../src/commands/terminal/table.ts';
 import type { Comparison, Line, Profile } from './compare.ts';
 import type { Growth, Grown } from './grow.ts';
 import type { Faults, Outcome } from './load/jobs.ts';
-import { type Measurement, faultNames, sumFaults } from './measure.ts';
+import { type Measurement, faultNames, isFlawless, sumFaults } from './measure.ts';
 import type { Stage } from './stage.ts';
 import { median } from './statistics.ts';
 
@@ -41,15 +43,36 @@ const figure = (value: number | undefined): string => {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 };
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, index) => (index === 0 ? '---' : '--:')), ...rows]
-    .map((row) => `| ${row.join(' | ')} |`)
-    .join('\n');
+/** How a report looks: for people at a terminal, or as Markdown. */
+export interface Look {
+  readonly paint: Paint;
+  readonly strong: (text: string) => string;
+  readonly table: (head: readonly string[], rows: readonly (readonly string[])[]) => string;
+}
+
+export function lookOf(stream: NodeJS.WriteStream): Look {
+  const paint = paintFor(stream);
+  if (stream.isTTY) {
+    return {
+      paint,
+      strong: (text) => paint(['bold', 'green'], text),
+      table: (head, rows) => alignedTable([head.map((name) => paint('bold', name)), ...rows], (column) => column > 0),
+    };
+  }
+  return {
+    paint,
+    strong: (text) => `**${text}**`,
+    table: (head, rows) =>
+      [head, head.map((_, index) => (index === 0 ? '---' : '--:')), ...rows]
+        .map((row) => `| ${row.join(' | ')} |`)
+        .join('\n'),
+  };
+}
 
 const middle = (all: readonly Measurement[], figureOf: (one: Measurement) => number | undefined): string =>
   figure(median(all.map(figureOf).filter((value) => value !== undefined)));
 
-function lineOf({ title, unit, naive, carillon, figureOf, ratios }: Line): string[] {
+function lineOf({ title, unit, naive, carillon, figureOf, ratios }: Line, { strong }: Look): string[] {
   const isMeasured = ratios.length > 0;
   const spread = isMeasured ? `${Math.min(...ratios).toFixed(1)}–${Math.max(...ratios).toFixed(1)}` : '–';
   return [
@@ -57,7 +80,7 @@ function lineOf({ title, unit, naive, carillon, figureOf, ratios }: Line): strin
     unit,
     middle(naive, figureOf),
     middle(carillon, figureOf),
-    isMeasured ? `**${median(ratios).toFixed(1)}**` : '–',
+    isMeasured ? strong(median(ratios).toFixed(1)) : '–',
     spread,
     middle(naive, ({ cpuMicros }) => cpuMicros),
     middle(carillon, ({ cpuMicros }) => cpuMicros),
@@ -66,7 +89,7 @@ function lineOf({ title, unit, naive, carillon, figureOf, ratios }: Line): strin
   ];
 }
 
-const growthTable = ({ title, of, columns, rows }: Growth): string =>
+const growthTable = ({ title, of, columns, rows }: Growth, { table }: Look): string =>
   `${title}\n\n${table(
     [of, ...columns],
     rows.map(({ size, values }) => [size.toLocaleString('en-US'), ...values.map(figure)]),
@@ -74,12 +97,16 @@ const growthTable = ({ title, of, columns, rows }: Growth): string =>
 
 export const faultsOf = (outcomes: readonly Outcome[]): Faults => sumFaults(outcomes.map(({ faults }) => faults));
 
-const faultLine = (faults: Faults): string => faultNames.map((name) => `${name} ${faults[name]}`).join(', ');
+const faultLine = (outcomes: readonly Outcome[], { paint }: Look): string => {
+  const faults = faultsOf(outcomes);
+  const all = faultNames.map((name) => `${name} ${faults[name]}`).join(', ');
+  return paint(isFlawless(faults) ? 'green' : ['red', 'bold'], `Faults: ${all}.`);
+};
 
 /** Places with less than this share are put together. */
 const LEAST_SHARE = 0.02;
 
-function profileTable({ title, units, places }: Profile): string {
+function profileTable({ title, units, places }: Profile, { table }: Look): string {
   const total = Object.values(places).reduce((sum, micros) => sum + micros, 0);
   const sorted = Object.entries(places).toSorted(([, one], [, other]) => other - one);
   const shown = sorted.filter(([, micros]) => micros >= total * LEAST_SHARE);
@@ -92,7 +119,7 @@ function profileTable({ title, units, places }: Profile): string {
   return `Where the time goes: ${title}\n\n${table(['place', 'share', 'µs each'], rows)}`;
 }
 
-export function printComparison(machine: Machine, { lines, outcomes, profiles }: Comparison): string {
+export function printComparison(machine: Machine, { lines, outcomes, profiles }: Comparison, look: Look): string {
   const head = [
     '',
     'unit',
@@ -107,12 +134,16 @@ export function printComparison(machine: Machine, { lines, outcomes, profiles }:
   ];
   return [
     machineLine(machine),
-    table(head, lines.map(lineOf)),
-    ...profiles.map(profileTable),
-    `Faults: ${faultLine(faultsOf(outcomes))}.`,
+    look.table(
+      head,
+      lines.map((line) => lineOf(line, look)),
+    ),
+    ...profiles.map((profile) => profileTable(profile, look)),
+    faultLine(outcomes, look),
   ].join('\n\n');
 }
 
-export function printGrowth(machine: Machine, { growths, outcomes }: Grown): string {
-  return [machineLine(machine), ...growths.map(growthTable), `Faults: ${faultLine(faultsOf(outcomes))}.`].join('\n\n');
+export function printGrowth(machine: Machine, { growths, outcomes }: Grown, look: Look): string {
+  const tables = growths.map((growth) => growthTable(growth, look));
+  return [machineLine(machine), ...tables, faultLine(outcomes, look)].join('\n\n');
 }

@@ -19,6 +19,7 @@ const AT_ONCE = 2;
 const root = join(import.meta.dirname, '..');
 const steps: Step[] = [
   { name: 'types', command: ['node_modules/typescript/bin/tsc', '--project', '.', '--pretty'] },
+  { name: 'browser', command: ['node_modules/typescript/bin/tsc', '--project', 'packages', '--noEmit', '--pretty'] },
   {
     name: 'lint',
     command: ['node_modules/oxlint/bin/oxlint', '--type-aware'],

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
-import { DEMO_PASSWORD, DEMO_TENANT, demoUsers } from './services/demo.ts';
+import { DEMO_PASSWORD, DEMO_TENANT, demoUsers, isLoopback } from './services/demo.ts';
 
 /** What a server says at its start. The last line tells that it listens. */
 export function announce(logger: Logger, url: string, demo: boolean, config: Config): void {
@@ -11,10 +11,11 @@ export function announce(logger: Logger, url: string, demo: boolean, config: Con
   if (demo) {
     const names = demoUsers.map(({ username, roles }) => `${username} (${roles.join(', ')})`).join(', ');
     logger.info(`demo tenant "${DEMO_TENANT}", password "${DEMO_PASSWORD}", users ${names}`);
-    if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
+    if (!isLoopback(host)) {
       logger.warn('the demo users can be reached from other machines; set DEMO=off, or DATABASE_URL');
     }
   }
+  logger.info(`console ${url}/`);
   logger.info(`GraphQL and GraphiQL ${url}/graphql`);
   logger.info(`REST ${url}/api/v1, described by ${url}/api/v1/openapi.json`);
   logger.info(`legacy socket ${url.replace(/^http/, 'ws')}/api/v1/notifications/ws`);

@@ -1,10 +1,10 @@
 import { announce } from './announce.ts';
 import type { Config } from './config.ts';
-import { type Context, createContext } from './context.ts';
+import { type Context, type ContextOptions, createContext } from './context.ts';
 import { unauthenticated } from './errors.ts';
 import { type Logger, createLogger } from './logger.ts';
 import type { Caller } from './services/caller.ts';
-import { seedDemo } from './services/demo.ts';
+import { createDemoTokens, demoAccounts, isLoopback, seedDemo } from './services/demo.ts';
 import { type Doors, openDoors } from './transports/server.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -27,6 +27,10 @@ export interface AppOverrides {
   logger?: Logger;
   /** Says nothing of itself at the start: somebody else does. */
   quiet?: boolean;
+  /** Somebody else has opened the embedded database and made the demo users. */
+  demo?: boolean;
+  /** How the processes that serve beside this one are asked for their metrics. */
+  gather?: ContextOptions['gather'];
 }
 
 /**
@@ -36,10 +40,10 @@ export interface AppOverrides {
 export async function createApp(config: Config, overrides: AppOverrides = {}): Promise<App> {
   const logger = overrides.logger ?? createLogger({ level: config.logLevel, format: config.logFormat });
   await using resources = new AsyncDisposableStack();
-  const context = resources.use(await createContext(config, logger, { exclusive: true }));
-  const { notifications, sessions, users, tokens, revocations, isReady, storage } = context;
+  const context = resources.use(await createContext(config, logger, { exclusive: true, gather: overrides.gather }));
+  const { metrics, scrapes, services, sessions, rateLimits, users, tokens, revocations, isReady, storage } = context;
   const demo = storage.embedded && config.demo === 'on';
-  if (demo) await seedDemo(users, notifications);
+  if (demo) await seedDemo(users, services.notifications);
   const isRevoked = (caller: Caller): boolean => revocations.isRevoked(caller);
   const verifyWith =
     (options: { remember: boolean }) =>
@@ -52,14 +56,19 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     await openDoors({
       config,
       logger,
-      notifications,
+      metrics,
+      scrapes,
+      services,
       sessions,
+      rateLimits,
       // A socket is asked once for its token, and would only push out those of requests.
       verify: verifyWith({ remember: true }),
       verifyConnection: verifyWith({ remember: false }),
       isRevoked,
       isReady,
       version: packageJson.version,
+      demoToken: (demo || overrides.demo) && isLoopback(config.host) ? createDemoTokens(users, tokens) : undefined,
+      demo: demo || overrides.demo ? demoAccounts : null,
     }),
   );
   revocations.onRevoked(() => doors.connections.endRevoked());

@@ -24,7 +24,8 @@ export function createLogger({ level, format, destination }: LoggerOptions): Log
     base: null,
     redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };
-  if (format === 'json') return destination ? pino(options, destination) : pino(options);
+  // In turn, as it happens: otherwise a line that is still being written is overtaken by a fatal one, which never waits.
+  if (format === 'json') return pino(options, destination ?? pino.destination({ fd: process.stdout.fd, sync: true }));
   return pino(
     options,
     prettyStream({

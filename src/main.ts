@@ -1,4 +1,4 @@
-import './tier-up.ts';
+import { tuneForServing } from './v8-settings.ts';
 import type { App } from './app.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { type Logger, createLogger } from './logger.ts';
@@ -27,6 +27,8 @@ async function start(config: Config, logger: Logger): Promise<App | Workers> {
     return startWorkers(config, logger);
   }
   const { createApp } = await import('./app.ts');
+  const { processMetrics } = await import('./metrics/process-metrics.ts');
+  processMetrics();
   return createApp(config, { logger });
 }
 
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
     logger.fatal({ err: error }, `Carillon could not start: ${reason}`);
     process.exit(1);
   });
+  tuneForServing();
   stop = (exitCode) => {
     // Nothing may keep the process: what is acknowledged is stored by then.
     const late = setTimeout(() => {

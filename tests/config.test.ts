@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createECDH, type ECDH, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,13 @@ test('an empty environment gives the defaults of the contract', () => {
     sendPolicy: 'tenant',
     rateLimits: 'on',
     shutdownTimeout: 10_000,
+    rateLimitUser: { points: 60_000, durationMs: 60_000 },
+    rateLimitTenant: { points: 600_000, durationMs: 60_000 },
+    rateLimitAddress: { points: 120_000, durationMs: 60_000 },
+    trustedProxies: undefined,
     maxConnectionsPerUser: 100,
+    maxConnectionsPerTenant: 100_000,
+    maxConnectionsPerAddress: 20_000,
     maxOperationsPerSocket: 100,
     maxWaitingEvents: 256,
     maxLegacyFrameBytes: 16_384,
@@ -146,13 +152,43 @@ describe('keys', () => {
     expect(loadConfig({ JWT_SECRET: 'ü'.repeat(16) }).jwtSecret).toBe('ü'.repeat(16));
   });
 
+  test('several public keys stand one after another, and each of them must be one', () => {
+    const { publicKey: other } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const otherPem = other.export({ type: 'spki', format: 'pem' }) as string;
+    expect(loadConfig({ JWT_PUBLIC_KEY: publicKey + otherPem }).jwtPublicKey).toEqual([
+      publicKey.trim(),
+      otherPem.trim(),
+    ]);
+    const broken = publicKey.replace(/\n[^-\n]{20}/, '\n');
+    expect(faultsOf({ JWT_PUBLIC_KEY: publicKey + broken })).toEqual([
+      'JWT_PUBLIC_KEY must be an RSA or EC key that can be read',
+    ]);
+  });
+
+  test('previous secrets are as long as the present one', () => {
+    const [one, other] = ['a'.repeat(32), 'b'.repeat(40)];
+    expect(loadConfig({ JWT_PREVIOUS_SECRETS: `${one}, ${other}` }).jwtPreviousSecrets).toEqual([one, other]);
+    expect(faultsOf({ JWT_PREVIOUS_SECRETS: `${one},short` })).toEqual([
+      'JWT_PREVIOUS_SECRETS must be at least 32 bytes long (RFC 7518 section 3.2)',
+    ]);
+  });
+
+  test('algorithms are known ones, and clocks are off by five minutes at most', () => {
+    expect(loadConfig({ JWT_ALGORITHMS: 'ES384, PS256' }).jwtAlgorithms).toEqual(['ES384', 'PS256']);
+    const faults = faultsOf({ JWT_ALGORITHMS: 'HS256,none', JWT_CLOCK_TOLERANCE: '6m' });
+    expect(faults).toEqual([
+      expect.stringMatching(/^JWT_ALGORITHMS "none" is none of HS256, /),
+      'JWT_CLOCK_TOLERANCE must be at most 300000ms',
+    ]);
+  });
+
   test('a public key is a PEM, a PEM whose line breaks are written as \\n, or the path of one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'carillon-config-'));
     try {
       const path = join(folder, 'key.pem');
       await writeFile(path, publicKey);
       for (const text of [publicKey, publicKey.replaceAll('\n', '\\n'), path]) {
-        expect(loadConfig({ JWT_PUBLIC_KEY: text }).jwtPublicKey?.trim()).toBe(publicKey.trim());
+        expect(loadConfig({ JWT_PUBLIC_KEY: text }).jwtPublicKey).toEqual([publicKey.trim()]);
       }
     } finally {
       await rm(folder, { recursive: true });
@@ -181,6 +217,126 @@ describe('keys', () => {
   });
 });
 
+describe('channels', () => {
+  const pair = generateVapidKeys();
+
+  function generateVapidKeys() {
+    const curve = createECDH('prime256v1');
+    return { VAPID_PUBLIC_KEY: curve.generateKeys('base64url'), VAPID_PRIVATE_KEY: privateKeyOf(curve) };
+  }
+
+  function privateKeyOf(curve: ECDH): string {
+    // Leading zeros are left out of it, and belong to it.
+    return Buffer.from(curve.getPrivateKey('hex').padStart(64, '0'), 'hex').toString('base64url');
+  }
+
+  test('are not there by default, and retries are within bounds', () => {
+    expect(loadConfig({})).toMatchObject({
+      smtpUrl: undefined,
+      mailFrom: undefined,
+      publicUrl: undefined,
+      unsubscribeUrl: undefined,
+      smsApiUrl: 'https://api.twilio.com',
+      smsAccountSid: undefined,
+      vapidPublicKey: undefined,
+      webhookAllowPrivate: false,
+      deliveryAttempts: 8,
+      deliveryTimeout: 30_000,
+      deliveryRetryBase: 5000,
+      deliveryRetryMax: 3_600_000,
+      deliveryConcurrency: 10,
+    });
+  });
+
+  test.each([
+    ['bell@example.com', { name: '', address: 'bell@example.com' }],
+    ['Carillon <bell@example.com>', { name: 'Carillon', address: 'bell@example.com' }],
+    ['"Bells, Inc." <bell@example.com>', { name: 'Bells, Inc.', address: 'bell@example.com' }],
+    ['Glöckner<bell@example.com>', { name: 'Glöckner', address: 'bell@example.com' }],
+  ])('MAIL_FROM may be %s', (text, mailFrom) => {
+    expect(loadConfig({ MAIL_FROM: text }).mailFrom).toEqual(mailFrom);
+  });
+
+  test.each<[string, string]>([
+    ['MAIL_FROM', 'Carillon'],
+    ['MAIL_FROM', 'a@example.com, b@example.com'],
+    ['MAIL_FROM', 'A <a@example.com> <b@example.com>'],
+    ['MAIL_FROM', 'A\r\nBcc: b@example.com <a@example.com>'],
+    ['SMTP_URL', 'mail.example.com'],
+    ['SMTP_URL', 'https://mail.example.com'],
+    ['PUBLIC_URL', '/app'],
+    ['PUBLIC_URL', 'https://user@example.com'],
+    ['PUBLIC_URL', 'https://example.com/?a'],
+    ['UNSUBSCRIBE_URL', 'https://example.com/{user}>, <mailto:all@example.com'],
+    ['UNSUBSCRIBE_URL', 'mailto:bell@example.com'],
+    ['SMS_API_URL', 'api.twilio.com'],
+    ['SMS_ACCOUNT_SID', 'AC/../AD'],
+    ['VAPID_PUBLIC_KEY', pair.VAPID_PRIVATE_KEY],
+    ['VAPID_PRIVATE_KEY', 'key'],
+    ['VAPID_SUBJECT', 'http://example.com'],
+    ['WEBHOOK_ALLOW_PRIVATE', 'yes'],
+    ['DELIVERY_ATTEMPTS', '0'],
+    ['DELIVERY_ATTEMPTS', '51'],
+    ['DELIVERY_TIMEOUT', '25d'],
+    ['DELIVERY_RETRY_BASE', '0s'],
+  ])('%s may not be %s', (name, text) => {
+    expect(faultsOf({ [name]: text })).toEqual([expect.stringMatching(`^${name} must be |^${name} must have no `)]);
+  });
+
+  test('the base of an API and of a site have no slash at their end', () => {
+    const { publicUrl, smsApiUrl } = loadConfig({
+      PUBLIC_URL: 'https://example.com/',
+      SMS_API_URL: 'http://sms.internal/api/',
+    });
+    expect([publicUrl, smsApiUrl]).toEqual(['https://example.com', 'http://sms.internal/api']);
+  });
+
+  test('VAPID keys are a pair', () => {
+    expect(faultsOf(pair)).toEqual([]);
+    expect(faultsOf({ ...pair, VAPID_PRIVATE_KEY: generateVapidKeys().VAPID_PRIVATE_KEY })).toEqual([
+      'VAPID_PRIVATE_KEY must be the key that belongs to VAPID_PUBLIC_KEY',
+    ]);
+    const { VAPID_PUBLIC_KEY } = pair;
+    expect(faultsOf({ VAPID_PUBLIC_KEY })).toEqual([]);
+  });
+
+  test('the first wait is not longer than the longest', () => {
+    expect(faultsOf({ DELIVERY_RETRY_BASE: '2h' })).toEqual(['DELIVERY_RETRY_BASE must not exceed DELIVERY_RETRY_MAX']);
+  });
+});
+
+describe('rates', () => {
+  test('are a count and a duration', () => {
+    expect(loadConfig({ RATE_LIMIT_USER: '5/10s' }).rateLimitUser).toEqual({ points: 5, durationMs: 10_000 });
+  });
+
+  test.each(['5', '5/', '/10s', '0/10s', '-1/10s', '5/10', '5/999ms', '5/25h', '5 / 10s', '1.5/10s'])(
+    '%s is refused',
+    (text) => {
+      expect(faultsOf({ RATE_LIMIT_USER: text })).toEqual([expect.stringMatching(/^RATE_LIMIT_USER must be /)]);
+    },
+  );
+});
+
+describe('TRUSTED_PROXIES', () => {
+  test('takes addresses, ranges and the words for ranges', () => {
+    const text = 'loopback, 10.1.2.3, 192.168.0.0/16,2001:db8::/32';
+    expect(loadConfig({ TRUSTED_PROXIES: text }).trustedProxies).toEqual([
+      'loopback',
+      '10.1.2.3',
+      '192.168.0.0/16',
+      '2001:db8::/32',
+    ]);
+  });
+
+  test.each(['true', '*', '10.0.0.0/0', '::/0', '10.0.0.0/33', 'proxy.example', 'loopback,', '1'])(
+    '%s is refused',
+    (text) => {
+      expect(faultsOf({ TRUSTED_PROXIES: text })).toEqual([expect.stringMatching(/^TRUSTED_PROXIES /)]);
+    },
+  );
+});
+
 test('all faults are told at once, one line each that names the variable and shows no secret', () => {
   const faults = faultsOf({
     PORT: 'x',
@@ -205,9 +361,9 @@ test('all faults are told at once, one line each that names the variable and sho
     'REDIS_URL',
     'JWT_SECRET',
     'JWT_JWKS_URL',
-    'RATE_LIMITS',
     'SEND_POLICY',
     'MAX_BATCH_IDS',
+    'RATE_LIMITS',
     'SWEEP_INTERVAL',
   ]);
   expect(faults.join('\n')).not.toMatch(/hidden|\n\n/);
@@ -229,5 +385,26 @@ describe('what is written from the settings', () => {
   test('the table has a row for every variable', () => {
     const rows = settingsTable().split('\n').slice(2);
     expect(rows.map((row) => /^\| `([A-Z_]+)` \|.*\|.*\|$/.exec(row)?.[1])).toEqual(names);
+  });
+});
+
+describe('a setting in a file', () => {
+  test('is what the file says, without white space around it, and is checked like any other', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'carillon-config-'));
+    try {
+      const [secret, port] = [join(folder, 'secret'), join(folder, 'port')];
+      await writeFile(secret, `${JWT_SECRET}\n`);
+      await writeFile(port, 'eighty');
+      expect(loadConfig({ JWT_SECRET_FILE: secret }).jwtSecret).toBe(JWT_SECRET);
+      expect(
+        faultsOf({ PORT_FILE: port, JWT_SECRET, JWT_SECRET_FILE: secret, REDIS_URL_FILE: join(folder, 'none') }),
+      ).toEqual([
+        'PORT must be a whole number from 0 to 65535',
+        'REDIS_URL cannot be read from the file of REDIS_URL_FILE',
+        'JWT_SECRET and JWT_SECRET_FILE are both set',
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

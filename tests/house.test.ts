@@ -10,10 +10,12 @@ const root = join(import.meta.dirname, '..');
 const folders: Record<string, { values: string[]; types: string[] }> = {
   entities: { values: ['entities'], types: [] },
   database: { values: ['database', 'entities'], types: [] },
+  metrics: { values: ['metrics'], types: [] },
   pubsub: { values: ['pubsub'], types: [] },
-  services: { values: ['services', 'entities', 'pubsub'], types: [] },
-  schema: { values: ['schema', 'services'], types: ['entities'] },
-  transports: { values: ['transports', 'schema', 'services', 'web'], types: [] },
+  services: { values: ['services', 'entities', 'pubsub'], types: ['metrics'] },
+  channels: { values: ['channels', 'services'], types: [] },
+  schema: { values: ['schema', 'services', 'channels'], types: ['entities'] },
+  transports: { values: ['transports', 'schema', 'services', 'web', 'channels'], types: ['metrics'] },
   web: { values: ['web'], types: [] },
   commands: { values: ['*'], types: [] },
   workers: { values: ['*'], types: [] },
@@ -21,7 +23,7 @@ const folders: Record<string, { values: string[]; types: string[] }> = {
 /** What every folder may import of the files beside the folders. */
 const files = { values: ['errors.ts', 'logger.ts'], types: ['config.ts'] };
 /** The files that may import anything. */
-const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts', 'tier-up.ts'];
+const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts', 'v8-settings.ts'];
 
 const targets = [...Object.keys(folders), ...files.values, ...files.types, ...roots];
 const specifier = (from: string, target: string) => from + (target.endsWith('.ts') ? target : `${target}/x.ts`);

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { settingsTable } from '../src/config.ts';
 import { findProgram } from './support/programs.ts';
+import { temporaryDirectory } from './support/temporary.ts';
 
 const root = join(import.meta.dirname, '..');
 const DOCUMENTED_URL = 'http://localhost:15006';
@@ -52,13 +52,11 @@ describe('README.md', () => {
   }
 
   beforeAll(async () => {
-    // Root's PostgreSQL runs as another user, who has to pass through.
-    directory = await mkdtemp(join(process.getuid?.() === 0 ? '/tmp' : tmpdir(), 'carillon-readme-'));
-    await chmod(directory, 0o711);
-    const { PATH } = process.env;
+    directory = await temporaryDirectory('carillon-readme-');
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
     server = spawn(process.execPath, [join(root, 'src/main.ts')], {
       cwd: directory,
-      env: { PATH, PORT: '0', DATA_DIR: join(directory, 'data'), LOG_FORMAT: 'json' },
+      env: { PATH, NODE_COMPILE_CACHE, PORT: '0', DATA_DIR: join(directory, 'data'), LOG_FORMAT: 'json' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines: string[] = [];

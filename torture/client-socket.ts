@@ -71,7 +71,7 @@ export const dialGraphQL =
   };
 
 interface LegacyMessage {
-  type: 'welcome' | 'notification' | 'read' | 'unread' | 'deleted' | 'pong' | 'error';
+  type: 'welcome' | 'notification' | 'read' | 'unread' | 'deleted' | 'recalled' | 'pong' | 'error';
   message?: string;
   notification?: { id: string; cursor: string; is_read: boolean; data: { key: string } | null };
   notification_ids?: string[];
@@ -81,6 +81,7 @@ interface LegacyMessage {
 function takenFromLegacy({ type, notification, notification_ids: ids = [], unread_count }: LegacyMessage): Taken {
   const unread = unread_count;
   if (type === 'welcome' || type === 'read' || type === 'deleted') return { kind: type, ids, unread };
+  if (type === 'recalled') return { kind: 'deleted', ids, unread };
   if (type === 'unread') return { kind: 'updated', ids, isRead: false, unread };
   if (!notification) throw new Error(`a message of type ${type} without a notification`);
   const { id, cursor, is_read: isRead, data } = notification;

@@ -9,10 +9,12 @@ export interface Send {
   readonly ids: Set<string>;
 }
 
+export type Act = 'read' | 'unread' | 'delete' | 'recall';
+
 /** What its owner tried to do with one notification, and what was acknowledged. */
 export interface Fate {
-  tried: Set<'read' | 'unread' | 'delete'>;
-  acknowledged: Set<'read' | 'unread' | 'delete'>;
+  tried: Set<Act>;
+  acknowledged: Set<Act>;
 }
 
 /** What the callers of a run asked for and what they were promised; the verdict holds the table against it. */

@@ -1,5 +1,8 @@
 // Breaks everything around two servers for some minutes, and shows that no device lost anything by it.
-import { parseArgs } from 'node:util';
+import { number, readArguments, someOf, whole } from '../src/commands/arguments.ts';
+import { runCommand, stopOnSignals } from '../src/commands/run-command.ts';
+import { type Standing, createProgressBar } from '../src/commands/terminal/progress-bar.ts';
+import { paintFor } from '../src/commands/terminal/style.ts';
 import { type FaultName, faults } from './faults.ts';
 import { printReport } from './report.ts';
 import { type Progress, torture } from './run.ts';
@@ -20,87 +23,58 @@ changes of its inbox.
   --logs     keeps the logs of the servers, as after a failure
   --json     prints the report as JSON
 
+On a terminal it shows how far it is. Ctrl-C ends the faults early, and the verdict is still given; a second one ends it
+at once.
+
 Exits with 0 when nothing was lost, duplicated, reordered or counted wrongly, else with 1; with 2 for wrong arguments.`;
 
-class UsageError extends Error {}
+const A_DAY_MINUTES = 1440;
+const LEAST = 0.001;
 
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) throw new UsageError(`--${name} must be a number above 0`);
-  return value;
-}
-
-const whole = (name: string, text: string): number => {
-  const value = positive(name, text);
-  if (!Number.isSafeInteger(value)) throw new UsageError(`--${name} must be a whole number`);
-  return value;
-};
-
-function kindsIn(only: string | undefined): readonly FaultName[] {
-  const known = Object.keys(faults) as FaultName[];
-  if (only === undefined) return known;
-  return only.split(',').map((text) => {
-    const kind = known.find((name) => name.toLowerCase() === text.trim().toLowerCase());
-    if (kind === undefined) throw new UsageError(`--only: "${text.trim()}" is none of: ${known.join(', ')}`);
-    return kind;
-  });
-}
-
-function printProgress({ phase, elapsedMs, lastFault, faultCount, sends, deliveries }: Progress): void {
-  const seconds = (elapsedMs / 1000).toFixed(0);
-  const line = `${phase} ${seconds} s, ${sends} sends, ${deliveries} deliveries, ${faultCount} faults: ${lastFault ?? ''}`;
-  process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+/** The faults take nearly all of the time, and nobody knows how long the rest will take. */
+function standingOf(progress: Progress, durationMs: number): Standing {
+  const { phase, elapsedMs, lastFault, faultCount, sends, deliveries } = progress;
+  const last = phase === 'storm' && lastFault !== undefined ? `: ${lastFault}` : '';
+  return {
+    text: `${phase}, ${sends} sends, ${deliveries} deliveries, ${faultCount} fault${faultCount === 1 ? '' : 's'}${last}`,
+    share: phase === 'storm' ? elapsedMs / durationMs : phase === 'starting' ? 0 : 1,
+  };
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '10' },
-      seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9) + 1) },
-      clients: { type: 'string', default: '200' },
-      rate: { type: 'string', default: '60' },
-      every: { type: 'string', default: '3' },
-      only: { type: 'string' },
-      logs: { type: 'boolean', default: false },
-      json: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
+  const { values } = readArguments({
+    minutes: { type: 'string', default: '10' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9) + 1) },
+    clients: { type: 'string', default: '200' },
+    rate: { type: 'string', default: '60' },
+    every: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    logs: { type: 'boolean', default: false },
+    json: { type: 'boolean' },
   });
   if (values.help) {
     console.log(USAGE);
     return 0;
   }
-  const stopped = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      // A second one means "at once"; the reaper sees to what is left.
-      if (stopped.signal.aborted) process.exit(1);
-      stopped.abort();
-    });
-  }
-  const showsProgress = process.stderr.isTTY;
-  const report = await torture({
-    seed: whole('seed', values.seed),
-    durationMs: positive('minutes', values.minutes) * 60_000,
-    clients: whole('clients', values.clients),
-    rate: positive('rate', values.rate),
-    everyMs: positive('every', values.every) * 1000,
-    kinds: kindsIn(values.only),
+  const durationMs = number('minutes', values.minutes, LEAST, A_DAY_MINUTES) * 60_000;
+  const options = {
+    seed: whole('seed', values.seed, Number.MAX_SAFE_INTEGER),
+    durationMs,
+    clients: whole('clients', values.clients, 100_000),
+    rate: number('rate', values.rate, LEAST, 100_000),
+    everyMs: number('every', values.every, LEAST, 3600) * 1000,
+    kinds: someOf('only', Object.keys(faults) as FaultName[], values.only),
     keepsLogs: values.logs,
-    signal: stopped.signal,
-    onProgress: showsProgress ? printProgress : () => {},
-  });
-  if (showsProgress) process.stderr.write('\r\x1b[2K');
-  console.log(values.json ? JSON.stringify(report) : printReport(report));
+    signal: stopOnSignals(),
+  };
+  const bar = createProgressBar();
+  const report = await torture({
+    ...options,
+    onProgress: (progress) => bar.show(standingOf(progress, durationMs)),
+  }).finally(() => bar[Symbol.dispose]());
+  console.log(values.json ? JSON.stringify(report) : printReport(report, paintFor(process.stdout)));
   return report.exitCode;
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    const isUsage =
-      error instanceof UsageError || (error as { code?: string } | null)?.code?.startsWith('ERR_PARSE_ARGS') === true;
-    console.error(isUsage ? `${(error as Error).message}\n\n${USAGE}` : error);
-    process.exit(isUsage ? 2 : 1);
-  },
-);
+// Connections that faults have left hanging do not keep it.
+runCommand(USAGE, main, { exits: true });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fate, Ledger } from './ledger.ts';
+import type { Act, Fate, Ledger } from './ledger.ts';
 import type { Inbox, Known } from './population.ts';
 import type { Random } from './random.ts';
 import { type Caller, graphql } from './request.ts';
@@ -11,8 +11,6 @@ export interface OwnersOptions {
   urls: readonly string[];
   random: Random;
 }
-
-type Act = 'read' | 'unread' | 'delete';
 
 const ATTEMPTS = 40;
 const LEAST_PAUSE_MS = 50;
@@ -28,12 +26,13 @@ const MARK_READ = 'mutation ($id: ID!) { markRead(id: $id) { id isRead } }';
 const MARK_UNREAD = 'mutation ($id: ID!) { markUnread(id: $id) { id isRead } }';
 const BATCH_MARK_READ = 'mutation ($ids: [ID!]!) { batchMarkRead(ids: $ids) { count } }';
 const MARK_ALL_READ = 'mutation ($upTo: String) { markAllRead(upTo: $upTo) { count } }';
+const RECALL = 'mutation ($id: ID!) { recall(id: $id) { id } }';
 const DELETE = 'mutation ($id: ID!) { delete(id: $id) { id } }';
 
 /** Acts and how often, out of their sum. */
-const WEIGHTS = { read: 30, batch: 20, unread: 20, delete: 22, all: 8 } as const;
+const WEIGHTS = { read: 30, batch: 20, unread: 20, delete: 16, recall: 6, all: 8 } as const;
 
-/** The people whose inboxes they are: they read, unread and delete at random, and try again until it is done. */
+/** The people whose inboxes they are: they read, unread, delete and, as admins, recall at random, and try again until it is done. */
 export class Owners {
   readonly #options: OwnersOptions;
 
@@ -54,7 +53,7 @@ export class Owners {
       const ids = random.sample(recent, random.integer(1, MOST_IDS)).map(({ id }) => id);
       return this.#act('read', ids, (url) => this.#batch(url, inbox, ids));
     }
-    if (act === 'delete') inbox.known.splice(inbox.known.indexOf(known), 1);
+    if (act === 'delete' || act === 'recall') inbox.known.splice(inbox.known.indexOf(known), 1);
     return this.#act(act, [known.id], (url) => this.#one(url, inbox, act, known.id));
   }
 
@@ -115,7 +114,7 @@ export class Owners {
   #one(url: string, inbox: Inbox, act: Act, id: string): Promise<boolean> {
     const { caller, random } = this.#options;
     if (act !== 'unread' && random.chance(1 / 3)) return this.#overRest(url, inbox, act, id);
-    const query = { read: MARK_READ, unread: MARK_UNREAD, delete: DELETE }[act];
+    const query = { read: MARK_READ, unread: MARK_UNREAD, delete: DELETE, recall: RECALL }[act];
     return this.#ask({ url, inbox, query, variables: { id } }, caller);
   }
 
@@ -129,7 +128,9 @@ export class Owners {
     const { status, body } = await caller.ask(
       act === 'delete'
         ? { url, token, method: 'DELETE', path }
-        : { url, token, method: 'PUT', path: `${path}/read`, body: {} },
+        : act === 'recall'
+          ? { url, token, method: 'POST', path: `${path}/recall` }
+          : { url, token, method: 'PUT', path: `${path}/read`, body: {} },
     );
     // An earlier attempt, or another device, has deleted it.
     if (status === 200 || status === 404) return true;

@@ -54,7 +54,9 @@ export function createInboxes(clients: number): Inbox[] {
   return Array.from({ length: count }, (_, index) => {
     const tenantId = `tenant-${index % TENANTS}`;
     const userId = `user-${index}`;
-    const token = jwt.sign({ user_id: userId, tenant_id: tenantId }, JWT_SECRET, { expiresIn: '24h' });
+    const token = jwt.sign({ user_id: userId, tenant_id: tenantId, roles: ['admin'] }, JWT_SECRET, {
+      expiresIn: '24h',
+    });
     return { name: `${tenantId}/${userId}`, tenantId, userId, token, known: [] };
   });
 }

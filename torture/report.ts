@@ -1,3 +1,4 @@
+import type { Paint } from '../src/commands/terminal/style.ts';
 import type { Device } from './device.ts';
 import type { FaultName } from './faults.ts';
 import type { Instance } from './instance.ts';
@@ -82,18 +83,20 @@ export function createReport({
   };
 }
 
-/** The report for people. */
-export function printReport(report: Report): string {
+/** The report for people: what must be zero, and is not, stands out. */
+export function printReport(report: Report, paint: Paint): string {
   const { sends, faults, details, counts, surprises } = report;
   const row = (name: string, value: string | number): string => `  ${name.padEnd(36)}${value}`;
+  const zero = (name: string, value: number): string =>
+    paint(value === 0 ? 'green' : ['red', 'bold'], row(name, value));
   const rows = (values: Record<string, number>): string[] =>
     Object.entries(values)
       .toSorted(([, one], [, other]) => other - one)
       .map(([name, value]) => row(name, value));
   const list = (title: string, lines: readonly string[]): string[] =>
-    lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+    lines.length === 0 ? [] : ['', paint(['red', 'bold'], title), ...lines.map((line) => `  ${line}`)];
   return [
-    `seed ${report.seed}, ${report.seconds} s of faults, ${report.clients} clients`,
+    paint('bold', `seed ${report.seed}, ${report.seconds} s of faults, ${report.clients} clients`),
     row('sends acknowledged', sends.acknowledged),
     row('sends unacknowledged', sends.unacknowledged),
     row('mutations acknowledged', report.mutations),
@@ -104,12 +107,14 @@ export function printReport(report: Report): string {
     row('closed as slow consumers', report.slowCloses),
     row('starts of servers', report.starts),
     row('drains cut off as too late', report.lateDrains),
-    row('crashes of servers', report.crashes.length),
-    row('topics that servers leaked', report.leaks.length),
+    zero('crashes of servers', report.crashes.length),
+    zero('topics that servers leaked', report.leaks.length),
     '',
-    `${report.faultCount} faults of ${Object.keys(faults).length} kinds`,
+    paint('bold', `${report.faultCount} faults of ${Object.keys(faults).length} kinds`),
     ...rows(faults),
-    ...(Object.keys(surprises).length === 0 ? [] : ['', 'refusals that no fault explains', ...rows(surprises)]),
+    ...(Object.keys(surprises).length === 0
+      ? []
+      : ['', paint('yellow', 'refusals that no fault explains'), ...rows(surprises)]),
     ...list('crashes', report.crashes),
     ...list('leaked topics', report.leaks),
     ...Object.entries(details).flatMap(([category, lines]) =>
@@ -117,6 +122,6 @@ export function printReport(report: Report): string {
     ),
     ...(report.logs === undefined ? [] : ['', `The logs of the servers are in ${report.logs}`]),
     '',
-    ...Object.entries(counts).map(([category, count]) => row(category, count)),
+    ...Object.entries(counts).map(([category, count]) => zero(category, count)),
   ].join('\n');
 }

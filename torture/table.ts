@@ -15,7 +15,7 @@ export interface StoredInbox {
   total: number;
   unread: number;
   notifications: Map<string, StoredNotification>;
-  /** Ids of what was deleted, and the version of that. */
+  /** Ids of what was deleted or recalled, and the version of that. */
   tombstones: Map<string, number>;
 }
 
@@ -73,8 +73,10 @@ export async function readTable(client: Client): Promise<Table> {
     seq: string;
     version: string;
     is_read: boolean;
+    is_recalled: boolean;
     related_id: string | null;
-  }>('select inbox_id, id, seq, version, read_at is not null as is_read, related_id from notification');
+  }>(`select inbox_id, id, seq, version, read_at is not null as is_read, status = 'RECALLED' as is_recalled, related_id
+    from notification`);
   const tombstones = await client.query<{ inbox_id: string; notification_id: string; version: string }>(
     'select inbox_id, notification_id, version from tombstone',
   );
@@ -90,7 +92,11 @@ export async function readTable(client: Client): Promise<Table> {
     byId.set(id, inbox);
     byName.set(inboxName(tenant_id, user_id), inbox);
   }
-  for (const { inbox_id, id, seq, version, is_read: isRead, related_id: key } of notifications.rows) {
+  for (const { inbox_id, id, seq, version, is_read: isRead, is_recalled, related_id: key } of notifications.rows) {
+    if (is_recalled) {
+      byId.get(inbox_id)?.tombstones.set(id, Number(version));
+      continue;
+    }
     const stored = { id, seq: Number(seq), version: Number(version), isRead, key };
     byId.get(inbox_id)?.notifications.set(id, stored);
   }

@@ -64,7 +64,8 @@ function judgeSends(verdict: Verdict, { sends, fates }: Ledger, table: Table): v
     if (ids.size > 1) verdict.add('duplicated', `${key} was acknowledged as ${[...ids].join(' and as ')}`);
     for (const id of ids) {
       if (inbox?.notifications.has(id)) continue;
-      if (inbox?.tombstones.has(id) && fates.get(id)?.tried.has('delete')) continue;
+      const tried = fates.get(id)?.tried;
+      if (inbox?.tombstones.has(id) && (tried?.has('delete') || tried?.has('recall'))) continue;
       const where = inbox?.tombstones.has(id) ? 'deleted, which nobody asked for' : 'not stored';
       verdict.add('lost', `${key} to ${recipient.name}, acknowledged as ${id}, is ${where}`);
     }
@@ -81,6 +82,7 @@ function judgeFates(verdict: Verdict, { fates, allRead }: Ledger, { inboxes }: T
       const fate = fates.get(id);
       const lost = (what: string): void => verdict.add('lost', `inbox ${name}: ${what} of ${id} was acknowledged`);
       if (fate?.acknowledged.has('delete')) lost('the deletion');
+      if (fate?.acknowledged.has('recall')) lost('the recall');
       if (fate?.acknowledged.has('read') && !fate.tried.has('unread') && !isRead) lost('the reading');
     }
   }

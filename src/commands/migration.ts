@@ -1,7 +1,7 @@
 // Generates a migration from the difference between the entities and a database that has all migrations.
 import { parseArgs } from 'node:util';
 import { MikroORM } from '@mikro-orm/postgresql';
-import { ormOptions } from '../database/database.ts';
+import { migratorOptions } from '../database/migrator.ts';
 
 const { values } = parseArgs({
   options: { name: { type: 'string' }, url: { type: 'string' }, help: { type: 'boolean' } },
@@ -14,14 +14,18 @@ if (values.help || !values.name || !values.url) {
 }
 
 const folder = new URL('../entities/migrations/', import.meta.url).pathname;
-const options = ormOptions({ url: values.url, poolMax: 2, timeoutMs: 60_000 });
+const options = migratorOptions({ url: values.url, poolMax: 2, timeoutMs: 60_000 });
 const orm = await MikroORM.init({
   ...options,
   migrations: { ...options.migrations, path: folder, pathTs: folder, emit: 'ts', snapshot: false },
 });
 try {
   const { fileName } = await orm.migrator.create(undefined, false, false, values.name);
-  console.log(fileName ? `${fileName} written: add it to src/entities/migrations/index.ts` : 'nothing has changed');
+  console.log(
+    fileName
+      ? `${fileName} written: add it to names.ts and index.ts of src/entities/migrations`
+      : 'nothing has changed',
+  );
 } finally {
   await orm.close(true);
 }

@@ -1,70 +1,56 @@
 // Prints a signed access token.
-import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig, parseDuration } from '../config.ts';
+import { loadConfig, parseDuration } from '../config.ts';
 import { withSigningKey } from '../database/signing-key.ts';
 import { createLogger } from '../logger.ts';
 import { Tokens } from '../services/tokens.ts';
+import { UsageError, readArguments } from './arguments.ts';
+import { readId } from './read-id.ts';
+import { runCommand } from './run-command.ts';
 
 const USAGE = `Usage: npm run --silent token -- --tenant T --user U [--role R]... [--ttl 1h]
 
-Prints an access token signed with JWT_SECRET, or with the secret that the embedded mode keeps in DATA_DIR.`;
+Prints an access token signed with JWT_SECRET, or with the secret that the embedded mode keeps in DATA_DIR.
+
+  --tenant  the tenant that it is for
+  --user    the id of the user, who need not be known here
+  --role    may be given several times; admin and sender have a meaning of their own
+  --ttl     how long it is good for, such as 30s, 15m, 12h or 30d; ACCESS_TOKEN_TTL by default
+
+Exits with 0; with 1 when it failed; with 2 for wrong arguments.`;
+
+/** Tokens count in seconds. */
+const LEAST_TTL_MS = 1000;
+
+function readTtl(text: string): number {
+  try {
+    return parseDuration(text, { leastMs: LEAST_TTL_MS });
+  } catch (error) {
+    throw new UsageError(`--ttl ${(error as Error).message}`);
+  }
+}
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      tenant: { type: 'string' },
-      user: { type: 'string' },
-      role: { type: 'string', multiple: true },
-      ttl: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-    },
+  const { values } = readArguments({
+    tenant: { type: 'string' },
+    user: { type: 'string' },
+    role: { type: 'string', multiple: true },
+    ttl: { type: 'string' },
   });
   if (values.help) {
     console.log(USAGE);
     return 0;
   }
-  if (!values.tenant || !values.user) {
-    console.error(`--tenant and --user are needed\n\n${USAGE}`);
-    return 2;
-  }
+  const subject = {
+    tenantId: readId('tenant', values.tenant),
+    userId: readId('user', values.user),
+    roles: values.role ?? [],
+  };
   const ttlMs = values.ttl === undefined ? undefined : readTtl(values.ttl);
-  if (typeof ttlMs === 'string') {
-    console.error(`${ttlMs}\n\n${USAGE}`);
-    return 2;
-  }
   const config = await withSigningKey(loadConfig());
   const tokens = new Tokens(config, createLogger({ level: 'warn', format: 'pretty' }));
-  if (!tokens.canSign) {
-    console.error('JWT_SECRET must be set: there is nothing to sign with');
-    return 1;
-  }
-  const subject = { tenantId: values.tenant, userId: values.user, roles: values.role ?? [] };
+  if (!tokens.canSign) throw new Error('JWT_SECRET must be set: there is nothing to sign with');
   console.log(tokens.sign(subject, ttlMs));
   return 0;
 }
 
-/** The milliseconds, or what is wrong. */
-function readTtl(text: string): number | string {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    return `--ttl ${(error as Error).message}`;
-  }
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    const isUsage = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
-    console.error(
-      isUsage
-        ? `${(error as Error).message}\n\n${USAGE}`
-        : error instanceof ConfigError
-          ? error.message
-          : String(error),
-    );
-    process.exitCode = isUsage ? 2 : 1;
-  },
-);
+runCommand(USAGE, main);

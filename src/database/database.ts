@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
-import { Migrator } from '@mikro-orm/migrations';
-import { Client } from 'pg';
+import { Client, type Pool, type PoolClient } from 'pg';
 import { entities } from '../entities/index.ts';
-import { migrations } from '../entities/migrations/index.ts';
 
 export type Database = MikroORM;
 
@@ -15,9 +13,10 @@ const SPENT: ReadonlySet<unknown> = new Set(['25006', '0A000']);
 
 /**
  * Whether a connection is of no use after a failure. One that is read-only, as of a database that is being restored or has
- * failed over, stays so; and so does a prepared statement whose plan is stale.
+ * failed over, stays so; and so does a prepared statement whose plan is stale. The same then holds for all that were made
+ * before it was found out.
  */
-const isSpent = (error: Error & { code?: unknown }): boolean => SPENT.has(error.code);
+const spendsConnection = (error: Error & { code?: unknown }): boolean => SPENT.has(error.code);
 
 /** Statement texts that get a name, in this process; a few dozen are in use. Whatever comes after them is parsed anew. */
 const MAX_NAMED_STATEMENTS = 500;
@@ -36,16 +35,24 @@ interface Inner {
   readonly connection: { readonly stream: Socket };
 }
 
+/** What `clientClass` adds to pg's client. */
+interface Aging {
+  /** Whether a connection that is no newer than this one has been found spent. */
+  readonly isSpent: boolean;
+}
+
 /**
- * Clients that end their connection when it is spent, as the pool would hand it out again, or when a statement is not
- * answered within `patienceMs`, and that let PostgreSQL parse and plan each statement once per connection: planning the
+ * Clients that end their connection when it is spent or when a statement is not answered within `patienceMs`, as the pool
+ * would hand it out again, and that let PostgreSQL parse and plan each statement once per connection: planning the
  * larger ones costs nearly as much as running them once.
  *
  * Statements are given a callback, and no `query_timeout`. With pg's own promises and timers the garbage of one query
  * holds on to that of the next: whatever took part in a request outlived young collections, which took 50 ms each.
  */
 function clientClass(patienceMs: number): typeof Client {
-  return class CarillonClient extends Client {
+  let newest = 0;
+  return class CarillonClient extends Client implements Aging {
+    readonly #generation = newest;
     #unanswered = 0;
     #watch: NodeJS.Timeout | undefined;
 
@@ -65,10 +72,20 @@ function clientClass(patienceMs: number): typeof Client {
             resolve(result);
             return;
           }
-          if (isSpent(error)) this.#cutOff(error);
+          if (spendsConnection(error)) this.#onSpent(error);
           reject(error);
         });
       });
+    }
+
+    get isSpent(): boolean {
+      return this.#generation < newest;
+    }
+
+    /** Failures that come together on connections of one generation make one new one. */
+    #onSpent(error: Error): void {
+      newest = Math.max(newest, this.#generation + 1);
+      this.#cutOff(error);
     }
 
     #onOverdue(): void {
@@ -88,6 +105,29 @@ function statementOf(text: string, values: unknown[] | undefined): { name?: stri
   return name === undefined ? { text, values } : { name, text, values };
 }
 
+/**
+ * Takes back what the pool should not hand out: a connection that is spent, for which another is made, and any while it is
+ * ending. Kysely has let go of the pool by then, and fails at a connection that is new to it without giving it back: the
+ * pool would wait for it for ever, and the statement for its answer.
+ */
+function guardConnections(pool: Pool): void {
+  const connect = pool.connect.bind(pool);
+  const take = (): Promise<PoolClient> =>
+    new Promise((resolve, reject) => {
+      connect((error, client, release) => {
+        if (!client) reject(error);
+        else if (pool.ending) {
+          release();
+          reject(new Error('The connection to the database is being closed.'));
+        } else if ((client as PoolClient & Aging).isSpent) {
+          release(true);
+          resolve(take());
+        } else resolve(client);
+      });
+    });
+  pool.connect = take as Pool['connect'];
+}
+
 export interface DatabaseOptions {
   url: string;
   /** Most connections. */
@@ -101,7 +141,6 @@ export function ormOptions({ url, poolMax, timeoutMs }: DatabaseOptions): Option
   return {
     clientUrl: url,
     entities,
-    extensions: [Migrator],
     metadataCache: { enabled: false },
     // A database that is missing is being restored, or is misspelt: never one to make anew, empty.
     ensureDatabase: false,
@@ -115,13 +154,14 @@ export function ormOptions({ url, poolMax, timeoutMs }: DatabaseOptions): Option
       // The server's own time-out answers first; the client's is for a server that does not answer at all.
       Client: clientClass(timeoutMs + ANSWER_MS),
       keepAlive: true,
+      onPoolCreated: guardConnections,
     },
     // What matters is told by the caller's own logger; failures are thrown.
     logger: () => {},
-    migrations: { migrationsList: migrations, snapshot: false, tableName: 'carillon_migration' },
   };
 }
 
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
-  return MikroORM.init(ormOptions(options));
+  // `MikroORM.init` would look for extensions first, and load those for migrations.
+  return new MikroORM(ormOptions(options));
 }

@@ -1,15 +1,16 @@
 import SchemaBuilder from '@pothos/core';
+import { GraphQLError } from 'graphql';
 import { GraphQLDateTimeISO, GraphQLJSON } from 'graphql-scalars';
 import { unauthenticated } from '../errors.ts';
 import type { Caller } from '../services/caller.ts';
 import type { Json } from '../services/notification.ts';
-import type { Notifications } from '../services/notifications.ts';
+import type { Services } from '../services/services.ts';
 
 /** What resolvers get. */
 export interface GraphQLContext {
   /** Absent when the request carries no token; such a request reaches nothing but introspection. */
   readonly caller: Caller | undefined;
-  readonly notifications: Notifications;
+  readonly services: Services;
   /** Called when a subscription is ended because its reader is too slow. */
   readonly onSlow?: (() => void) | undefined;
 }
@@ -28,10 +29,15 @@ builder.queryType();
 builder.mutationType();
 builder.subscriptionType();
 
-builder.addScalarType(
-  'DateTime',
-  namedScalar(GraphQLDateTimeISO, 'DateTime', 'An instant in RFC 3339, UTC, with milliseconds.'),
-);
+const DateTime = namedScalar(GraphQLDateTimeISO, 'DateTime', 'An instant in RFC 3339, UTC, with milliseconds.');
+const parseText = DateTime.parseValue;
+/** The library writes what is no text into its message, and fails where that is nested beyond the stack. */
+DateTime.parseValue = (value) => {
+  if (typeof value !== 'string') throw new GraphQLError('DateTime must be text.');
+  return parseText(value);
+};
+
+builder.addScalarType('DateTime', DateTime);
 builder.addScalarType('JSON', namedScalar(GraphQLJSON, 'JSON', 'Any JSON value.'));
 
 /** A scalar of the library under the contract's name and with our own words. */

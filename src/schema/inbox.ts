@@ -2,6 +2,7 @@ import type { Filter, InboxState as InboxStateShape, NotificationPage } from '..
 import type { Notification as NotificationShape } from '../services/notification.ts';
 import { builder, callerOf } from './builder.ts';
 import { BatchMarkReadPayload, Notification, NotificationPriority, NotificationType } from './notification.ts';
+import { PageInfo, pageInfoOf } from './page-info.ts';
 
 const NotificationFilter = builder.inputType('NotificationFilter', {
   description: 'All given conditions must hold.',
@@ -24,16 +25,6 @@ const toFilter = (input: FilterInput | null | undefined): Filter => ({
   priorities: input?.priorities ?? undefined,
 });
 
-const PageInfo = builder.objectRef<NotificationPage>('PageInfo').implement({
-  description: 'See the Relay cursor connections specification.',
-  fields: (t) => ({
-    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there are older ones.' }),
-    hasPreviousPage: t.exposeBoolean('hasPreviousPage', { description: 'Whether there are newer ones.' }),
-    startCursor: t.string({ nullable: true, resolve: ({ notifications }) => notifications[0]?.cursor ?? null }),
-    endCursor: t.string({ nullable: true, resolve: ({ notifications }) => notifications.at(-1)?.cursor ?? null }),
-  }),
-});
-
 const NotificationEdge = builder.objectRef<NotificationShape>('NotificationEdge').implement({
   fields: (t) => ({
     cursor: t.exposeString('cursor'),
@@ -50,7 +41,7 @@ const NotificationConnection = builder.objectRef<NotificationPage>('Notification
       description:
         'The point of the inbox’s log at which the page was read: inboxChanged after it joins without a hole.',
     }),
-    pageInfo: t.field({ type: PageInfo, resolve: (page) => page }),
+    pageInfo: t.field({ type: PageInfo, resolve: pageInfoOf }),
     totalCount: t.int({ description: 'How many match the filter.', resolve: ({ totalCount }) => totalCount() }),
     unreadCount: t.int({
       description: 'How many of those that match the filter are unread.',
@@ -75,7 +66,7 @@ builder.mutationField('markAllRead', (t) =>
       'came after it stays unread. Without `upTo`, all that is there now.',
     args: { upTo: t.arg.string(), filter: t.arg({ type: NotificationFilter }) },
     resolve: (_root, { upTo, filter }, context) =>
-      context.notifications.markAllRead(callerOf(context), upTo, toFilter(filter)),
+      context.services.notifications.markAllRead(callerOf(context), upTo, toFilter(filter)),
   }),
 );
 
@@ -83,7 +74,7 @@ builder.queryFields((t) => ({
   inboxState: t.field({
     type: InboxState,
     description: 'Where your inbox stands now.',
-    resolve: (_root, _args, context) => context.notifications.state(callerOf(context)),
+    resolve: (_root, _args, context) => context.services.notifications.state(callerOf(context)),
   }),
   notifications: t.field({
     type: NotificationConnection,
@@ -96,11 +87,12 @@ builder.queryFields((t) => ({
       filter: t.arg({ type: NotificationFilter }),
     },
     resolve: (_root, { filter, ...paging }, context) =>
-      context.notifications.list(callerOf(context), paging, toFilter(filter)),
+      context.services.notifications.list(callerOf(context), paging, toFilter(filter)),
   }),
   unreadCount: t.int({
     description: 'How many of your notifications are unread.',
     args: { filter: t.arg({ type: NotificationFilter }) },
-    resolve: (_root, { filter }, context) => context.notifications.unreadCount(callerOf(context), toFilter(filter)),
+    resolve: (_root, { filter }, context) =>
+      context.services.notifications.unreadCount(callerOf(context), toFilter(filter)),
   }),
 }));

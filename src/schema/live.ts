@@ -10,7 +10,7 @@ builder.subscriptionField('notificationAdded', (t) =>
       'cursor: come back after a lost connection with the last cursor you have.',
     args: { after: t.arg.string() },
     subscribe: (_root, { after }, context) =>
-      context.notifications.additions(callerOf(context), { after, onSlow: context.onSlow }),
+      context.services.notifications.additions(callerOf(context), { after, onSlow: context.onSlow }),
     resolve: (event: StreamEvent) => {
       if (event.kind !== 'added') throw new Error('an addition was expected');
       return event.notification;
@@ -67,7 +67,12 @@ builder.objectFields(NotificationsRead, (t) => ({
   ids: t.idList({ resolve: ({ ids }) => [...ids] }),
   readAt: t.field({ type: 'DateTime', resolve: ({ readAt }) => readAt }),
 }));
-builder.objectField(NotificationsDeleted, 'ids', (t) => t.idList({ resolve: ({ ids }) => [...ids] }));
+builder.objectFields(NotificationsDeleted, (t) => ({
+  ids: t.idList({ resolve: ({ ids }) => [...ids] }),
+  recalled: t.exposeBoolean('recalled', {
+    description: 'Whether they were taken back by who sent them; else their owner deleted them, or they have expired.',
+  }),
+}));
 
 const InboxResetReason = builder.enumType('InboxResetReason', {
   values: {
@@ -92,7 +97,7 @@ builder.subscriptionField('inboxChanged', (t) =>
       'without what came and went meanwhile; then live.',
     args: { after: t.arg.string() },
     subscribe: (_root, { after }, context) =>
-      context.notifications.changes(callerOf(context), { after, onSlow: context.onSlow }),
+      context.services.notifications.changes(callerOf(context), { after, onSlow: context.onSlow }),
     resolve: (event: StreamEvent) => event,
   }),
 );

@@ -1,6 +1,6 @@
+import { channelNames } from '../channels/index.ts';
 import {
   type Notification as NotificationShape,
-  notificationChannels,
   notificationPriorities,
   notificationStatuses,
   notificationTypes,
@@ -10,7 +10,10 @@ import { builder, callerOf } from './builder.ts';
 
 export const NotificationType = builder.enumType('NotificationType', { values: notificationTypes });
 export const NotificationPriority = builder.enumType('NotificationPriority', { values: notificationPriorities });
-export const NotificationChannel = builder.enumType('NotificationChannel', { values: notificationChannels });
+export const NotificationChannel = builder.enumType('NotificationChannel', {
+  description: 'The inbox, and the ways out of the house.',
+  values: channelNames,
+});
 export const NotificationStatus = builder.enumType('NotificationStatus', { values: notificationStatuses });
 
 export const Notification = builder.objectRef<NotificationShape>('Notification').implement({
@@ -37,6 +40,16 @@ export const Notification = builder.objectRef<NotificationShape>('Notification')
     isRead: t.boolean({ resolve: ({ readAt }) => readAt !== null }),
     readAt: t.expose('readAt', { type: 'DateTime', nullable: true }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'From then on it leaves the inbox by itself; null: never.',
+    }),
+    sendAt: t.expose('sendAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it will be sent, while it is PENDING; null once it is in the inbox.',
+    }),
   }),
 });
 
@@ -46,7 +59,8 @@ builder.queryField('notification', (t) =>
     nullable: true,
     description: 'One notification of your inbox; null when it is not there.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: async (_root, { id }, context) => (await context.notifications.find(callerOf(context), id)) ?? null,
+    resolve: async (_root, { id }, context) =>
+      (await context.services.notifications.find(callerOf(context), id)) ?? null,
   }),
 );
 
@@ -55,7 +69,7 @@ builder.mutationField('markRead', (t) =>
     type: Notification,
     description: 'Marks one as read; one that is read already stays as it is.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, context) => context.notifications.markRead(callerOf(context), id),
+    resolve: (_root, { id }, context) => context.services.notifications.markRead(callerOf(context), id),
   }),
 );
 
@@ -64,7 +78,7 @@ builder.mutationField('markUnread', (t) =>
     type: Notification,
     description: 'Marks one as unread; one that is unread already stays as it is.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, context) => context.notifications.markUnread(callerOf(context), id),
+    resolve: (_root, { id }, context) => context.services.notifications.markUnread(callerOf(context), id),
   }),
 );
 
@@ -83,7 +97,7 @@ builder.mutationField('batchMarkRead', (t) =>
     type: BatchMarkReadPayload,
     description: 'Marks up to 1,000 as read. Ids that are unknown, repeated or read already change nothing.',
     args: { ids: t.arg.idList({ required: true }) },
-    resolve: (_root, { ids }, context) => context.notifications.batchMarkRead(callerOf(context), ids),
+    resolve: (_root, { ids }, context) => context.services.notifications.batchMarkRead(callerOf(context), ids),
   }),
 );
 
@@ -102,6 +116,6 @@ builder.mutationField('delete', (t) =>
     type: DeletePayload,
     description: 'Deletes one notification of your inbox for good.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, context) => context.notifications.delete(callerOf(context), id),
+    resolve: (_root, { id }, context) => context.services.notifications.delete(callerOf(context), id),
   }),
 );

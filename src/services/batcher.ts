@@ -61,6 +61,11 @@ export class Batcher<Item, Result> {
     this.#options = options;
   }
 
+  /** Items that are in no statement yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   add(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#options.maxQueued) {
       return Promise.reject(

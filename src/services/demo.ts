@@ -2,6 +2,7 @@ import { CarillonError } from '../errors.ts';
 import type { Caller } from './caller.ts';
 import type { SendInput } from './notification-rules.ts';
 import type { Notifications } from './notifications.ts';
+import type { Tokens } from './tokens.ts';
 import type { Users } from './users.ts';
 
 /** The demo accounts exist in the embedded database only, which is for trying things out. */
@@ -13,6 +14,8 @@ export const demoUsers = [
   { username: 'sam', roles: ['sender'] },
   { username: 'uma', roles: ['user'] },
 ] as const;
+
+export const demoAccounts = { tenant: DEMO_TENANT, password: DEMO_PASSWORD, users: demoUsers };
 
 const welcome: SendInput[] = [
   {
@@ -57,3 +60,17 @@ export async function seedDemo(users: Users, notifications: Notifications): Prom
     for (const input of welcome) await notifications.send(sender, { ...input, recipientId: username });
   }
 }
+
+/** The addresses to listen on that no other machine reaches. */
+export const isLoopback = (host: string): boolean => ['127.0.0.1', '::1', 'localhost'].includes(host);
+
+/**
+ * Makes access tokens of ada, who may do everything, for trying things out; none when this server cannot sign, or ada has
+ * been removed. For a server that only this machine reaches: they are given to whoever asks.
+ */
+export const createDemoTokens =
+  (users: Users, tokens: Tokens): (() => Promise<string | undefined>) =>
+  async () => {
+    const ada = tokens.canSign ? await users.byId(DEMO_TENANT, 'ada') : undefined;
+    return ada && tokens.sign({ tenantId: ada.tenantId, userId: ada.id, roles: ada.roles });
+  };

@@ -17,7 +17,7 @@ const EVERY_MS = 600_000;
 /** Rows of one step: a step holds its locks for milliseconds. */
 const STEP = 1000;
 
-/** Forgets what has run out: idempotency keys, sessions, tombstones and, where a retention is set, notifications. In small steps, beside the traffic. */
+/** Forgets what has run out: idempotency keys, sessions, tombstones, receipts, activity, deliveries and, where a retention is set, notifications. In small steps, beside the traffic. */
 export class Housekeeping implements AsyncDisposable {
   readonly #options: HousekeepingOptions;
   readonly #timer: NodeJS.Timeout;
@@ -40,7 +40,10 @@ export class Housekeeping implements AsyncDisposable {
     const { sessions, retention } = this.#options;
     await sessions.purge();
     while (!this.#stopped && (await retention.forgetTombstones()));
+    while (!this.#stopped && (await retention.forgetReceipts()));
+    while (!this.#stopped && (await retention.forgetActivity()));
     while (!this.#stopped && (await retention.deleteNotifications()));
+    while (!this.#stopped && (await retention.forgetDeliveries()));
     while (!this.#stopped && (await this.#forgetKeys()) === STEP);
   }
 

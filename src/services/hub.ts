@@ -1,10 +1,12 @@
 import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Topics } from '../pubsub/topics.ts';
 import type { InboxAddress } from './caller.ts';
 import { type Cursor, type CursorFault, faultIn, mustBeIn } from './cursor.ts';
 import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
 import { InboxFeed, type InboxFeedOptions } from './inbox-feed.ts';
+import { EMPTY_HEAD } from './inbox-head.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { InboxReplays } from './inbox-replay.ts';
 import { InboxListener, type ListenerTools } from './inbox-listener.ts';
@@ -13,6 +15,7 @@ export interface HubOptions {
   topics: Topics;
   log: InboxLog;
   replays: InboxReplays;
+  metrics: Metrics;
   logger: Logger;
   /** Most events that wait in one listener. */
   maxWaitingEvents: number;
@@ -45,8 +48,8 @@ export class Hub implements AsyncDisposable {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { topics, log, replays, logger, maxWaitingEvents: maxWaiting } = options;
-    this.#tools = { maxWaiting, replays, release: (feed) => this.#release(feed) };
+    const { topics, log, replays, metrics, logger, maxWaitingEvents: maxWaiting } = options;
+    this.#tools = { maxWaiting, replays, meter: metrics.streams, release: (feed) => this.#release(feed) };
     this.#feedOptions = { topics, log, replays, logger, onClosed: ({ topic }) => this.#feeds.delete(topic) };
     options.topics.onRestored(() => void this.sweep());
     this.#timer = setInterval(() => void this.sweep(), options.sweepIntervalMs).unref();
@@ -59,7 +62,7 @@ export class Hub implements AsyncDisposable {
 
   /** Tells every listener of the inbox, on all instances, what changed. Call it after the commit; it never fails. */
   publish(address: InboxAddress, event: InboxEvent): void {
-    this.#options.topics.publish(inboxTopic(address), toDoorbell(event));
+    this.#options.topics.publish(inboxTopic(address), toDoorbell({ ...event, committedAtMs: Date.now() }));
   }
 
   /**
@@ -118,7 +121,7 @@ export class Hub implements AsyncDisposable {
     if (feeds.length === 0 || this.#disposed) return;
     try {
       const heads = await this.#options.log.heads(feeds.map((feed) => feed.address));
-      await Promise.all(feeds.map((feed, index) => feed.reach(heads.get(index))));
+      await Promise.all(feeds.map((feed, index) => feed.reach(heads.get(index) ?? EMPTY_HEAD)));
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'live inboxes could not be compared with the log; trying again soon');
     }

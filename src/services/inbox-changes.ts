@@ -3,8 +3,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH, encodeCursor } from './cursor.ts';
 import type { InboxEvent } from './inbox-event.ts';
-import { type Filter, filterConditions } from './inbox-filter.ts';
+import { type Filter, filterConditions, isInInbox } from './inbox-filter.ts';
 import { type NotificationRow, milliseconds, notificationColumns, toNotification } from './notification.ts';
+import { NO_RECEIPTS, type ReceiptRows, receiptRows } from './receipt-rows.ts';
 
 /** What a change of an inbox did. */
 export interface ChangeResult {
@@ -14,6 +15,8 @@ export interface ChangeResult {
   readonly unreadCount: number;
   /** The point of the log that the change led to; without a change, where the log stands. */
   readonly cursor: string;
+  /** Whose logs have new receipts, which wait to be numbered; absent when nobody is told. */
+  readonly senders: readonly string[] | undefined;
 }
 
 interface ChangedRow {
@@ -23,6 +26,7 @@ interface ChangedRow {
   total: number;
   ids: string[] | null;
   at_ms: number;
+  senders: string[] | null;
 }
 
 type Change = Pick<InboxEvent, 'epoch' | 'version' | 'previousVersion' | 'unreadCount' | 'totalCount'>;
@@ -64,9 +68,9 @@ export class InboxChanges {
       sql`
         update notification n set read_at = now(), status = 'READ', version = box.version + 1
         from box
-        where n.inbox_id = box.id and n.read_at is null and ${chosen}
-        returning n.id, n.inbox_id, n.seq, 1 as was_unread, 0 as gone, box.version + 1 as version`,
-      sql``,
+        where n.inbox_id = box.id and n.read_at is null and ${isInInbox} and ${chosen}
+        returning n.id, n.inbox_id, n.seq, n.sender_id, 1 as was_unread, 0 as gone, box.version + 1 as version`,
+      receiptRows(address, true),
     );
     return toResult(row, (change, ids, at) => ({ ...change, kind: 'read', ids, readAt: at }));
   }
@@ -77,18 +81,22 @@ export class InboxChanges {
       address,
       sql`
         delete from notification n using box
-        where n.inbox_id = box.id and n.id = any(${ids}::uuid[])
+        where n.inbox_id = box.id and n.id = any(${ids}::uuid[]) and ${isInInbox}
         returning n.id, n.inbox_id, n.seq, (n.read_at is null)::int as was_unread, 1 as gone, box.version + 1 as version`,
-      sql`, buried as (
-        insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
-        select inbox_id, id, version, seq, now() from changed
-      )`,
+      {
+        ...NO_RECEIPTS,
+        also: sql`, buried as (
+          insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
+          select inbox_id, id, version, seq, now() from changed
+        )`,
+      },
     );
-    return toResult(row, (change, changed) => ({ ...change, kind: 'deleted', ids: changed }));
+    return toResult(row, (change, changed) => ({ ...change, kind: 'deleted', ids: changed, recalled: false }));
   }
 
   /** Marks one as unread, if it is here and read. */
   async markUnread({ tenantId, userId }: InboxAddress, id: string): Promise<ChangeResult> {
+    const { also, senders } = receiptRows({ tenantId, userId }, false);
     const { rows } = await sql<ChangedRow & Omit<NotificationRow, 'version'> & { row_version: string }>`
       with box as materialized (
         select id, epoch, version, total, unread from inbox
@@ -96,9 +104,9 @@ export class InboxChanges {
       ), changed as (
         update notification n set read_at = null, status = 'SENT', version = box.version + 1
         from box
-        where n.inbox_id = box.id and n.id = ${id}::uuid and n.read_at is not null
+        where n.inbox_id = box.id and n.id = ${id}::uuid and n.read_at is not null and ${isInInbox}
         returning n.*
-      ), moved as (
+      )${also}, moved as (
         update inbox i set version = box.version + 1, total = box.total, unread = box.unread + 1
         from box, changed where i.id = box.id
         returning i.version, i.total, i.unread
@@ -106,7 +114,7 @@ export class InboxChanges {
       select ${notificationColumns}, n.version as row_version, box.epoch,
         coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
         coalesce(moved.unread, box.unread) as unread,
-        case when moved.version is not null then array[n.id] end as ids, 0::float8 as at_ms
+        case when moved.version is not null then array[n.id] end as ids, 0::float8 as at_ms, ${senders} as senders
       from box left join moved on true left join changed n on true
     `.execute(this.#database.em.getConnection().getClient());
     const [row] = rows;
@@ -123,17 +131,17 @@ export class InboxChanges {
     });
   }
 
-  /** `change` names the rows that it changed, and what each was; `after` may add statements that read `changed`. */
+  /** `change` names the rows that it changed, and what each was; `also` may add statements that read `changed`. */
   async #changeMany(
     { tenantId, userId }: InboxAddress,
     change: RawBuilder<unknown>,
-    after: RawBuilder<unknown>,
+    { also, senders }: ReceiptRows,
   ): Promise<ChangedRow | undefined> {
     const { rows } = await sql<ChangedRow>`
       with box as materialized (
         select id, epoch, version, total, unread from inbox
         where tenant_id = ${tenantId} and user_id = ${userId} for update
-      ), changed as (${change})${after}, amount as (
+      ), changed as (${change})${also}, amount as (
         select count(*)::int as n, sum(was_unread)::int as unread, sum(gone)::int as gone, array_agg(id order by seq) as ids
         from changed
       ), moved as (
@@ -143,7 +151,8 @@ export class InboxChanges {
         returning i.version, i.total, i.unread
       )
       select box.epoch, coalesce(moved.version, box.version) as version, coalesce(moved.total, box.total) as total,
-        coalesce(moved.unread, box.unread) as unread, amount.ids, ${milliseconds('now')} as at_ms
+        coalesce(moved.unread, box.unread) as unread, amount.ids, ${milliseconds('now')} as at_ms,
+        ${senders} as senders
       from box cross join amount left join moved on true cross join (select now() as now) clock
     `.execute(this.#database.em.getConnection().getClient());
     return rows[0];
@@ -154,7 +163,7 @@ function toResult(
   row: ChangedRow | undefined,
   toEvent: (change: Change, ids: string[], at: Date) => InboxEvent,
 ): ChangeResult {
-  if (!row) return { event: undefined, unreadCount: 0, cursor: encodeCursor(NO_EPOCH, 0) };
+  if (!row) return { event: undefined, unreadCount: 0, cursor: encodeCursor(NO_EPOCH, 0), senders: undefined };
   const version = Number(row.version);
   const { epoch, unread: unreadCount, total: totalCount } = row;
   const change = { epoch, version, previousVersion: version - 1, unreadCount, totalCount };
@@ -162,5 +171,6 @@ function toResult(
     event: row.ids ? toEvent(change, row.ids, new Date(row.at_ms)) : undefined,
     unreadCount,
     cursor: encodeCursor(epoch, version),
+    senders: row.senders ?? undefined,
   };
 }

@@ -10,6 +10,8 @@ interface Change {
   readonly previousVersion: number;
   readonly unreadCount: number;
   readonly totalCount: number;
+  /** When it was committed, by the clock of the instance that did so; unknown of what is read from the log. */
+  readonly committedAtMs?: number;
 }
 
 /** One change of one inbox. On replay from the log the counts are those of now. */
@@ -17,7 +19,12 @@ export type InboxEvent = Change &
   (
     | { readonly kind: 'added' | 'updated'; readonly notification: Notification }
     | { readonly kind: 'read'; readonly ids: readonly string[]; readonly readAt: Date }
-    | { readonly kind: 'deleted'; readonly ids: readonly string[] }
+    | {
+        readonly kind: 'deleted';
+        readonly ids: readonly string[];
+        /** Whether their sender took them back; else their owner deleted them, or their time was over. */
+        readonly recalled: boolean;
+      }
   );
 
 /** Why a listener has to fetch anew. */
@@ -67,12 +74,19 @@ const isIds = (value: unknown): value is string[] =>
  */
 export function fromTopic(message: unknown, address: InboxAddress): Doorbell | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
-  const { kind, epoch, version, previousVersion, unreadCount, totalCount, ...rest } = message as Partial<Doorbell> &
-    Record<string, unknown>;
+  const { kind, epoch, version, previousVersion, unreadCount, totalCount, committedAtMs, ...rest } =
+    message as Partial<Doorbell> & Record<string, unknown>;
   if (typeof epoch !== 'string' || epoch.length !== NO_EPOCH.length || epoch === NO_EPOCH) return undefined;
   if (!isCount(version) || !isCount(previousVersion) || previousVersion >= version) return undefined;
   if (!isCount(unreadCount) || !isCount(totalCount)) return undefined;
-  const change = { epoch, version, previousVersion, unreadCount, totalCount };
+  const change = {
+    epoch,
+    version,
+    previousVersion,
+    unreadCount,
+    totalCount,
+    ...(isCount(committedAtMs) ? { committedAtMs } : {}),
+  };
   switch (kind) {
     case 'moved':
       return { ...change, kind };
@@ -88,7 +102,9 @@ export function fromTopic(message: unknown, address: InboxAddress): Doorbell | u
         : undefined;
     }
     case 'deleted':
-      return isIds(rest['ids']) ? { ...change, kind, ids: rest['ids'] } : undefined;
+      return isIds(rest['ids'])
+        ? { ...change, kind, ids: rest['ids'], recalled: rest['recalled'] === true }
+        : undefined;
     default:
       return undefined;
   }
@@ -99,7 +115,14 @@ function reviveNotification(value: unknown, address: InboxAddress): Notification
   const notification = value as Notification;
   if (notification.tenantId !== address.tenantId || notification.recipientId !== address.userId) return undefined;
   if (typeof notification.id !== 'string' || typeof notification.title !== 'string') return undefined;
-  const { readAt, createdAt } = notification;
+  const { readAt, createdAt, expiresAt } = notification;
   if (createdAt instanceof Date) return notification;
-  return { ...notification, readAt: readAt === null ? null : new Date(readAt), createdAt: new Date(createdAt) };
+  return {
+    ...notification,
+    readAt: readAt === null ? null : new Date(readAt),
+    createdAt: new Date(createdAt),
+    // An instance of an earlier version knows of no expiry.
+    expiresAt: expiresAt == null ? null : new Date(expiresAt),
+    sendAt: null,
+  };
 }

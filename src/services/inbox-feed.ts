@@ -115,8 +115,8 @@ export class InboxFeed {
   }
 
   /** Makes sure that listeners are told everything up to this head. */
-  async reach(head: InboxHead | undefined): Promise<void> {
-    if (!head || !this.#isBehind(head)) return;
+  async reach(head: InboxHead): Promise<void> {
+    if (!this.#isBehind(head)) return;
     await this.#catchUp();
     // It may have been under way already, and have read the log before this head was there.
     if (this.#isBehind(head)) await this.#catchUp();

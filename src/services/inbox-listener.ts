@@ -1,7 +1,9 @@
 import { CarillonError } from '../errors.ts';
+import type { StreamMeter } from '../metrics/meters.ts';
 import { NO_EPOCH } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
-import type { InboxEvent, ResetReason, StreamEvent } from './inbox-event.ts';
+import { END, type EventSink, type EventSource, nextEvent } from './event-source.ts';
+import type { InboxEvent, InboxReset, ResetReason, StreamEvent } from './inbox-event.ts';
 import type { FeedListener, InboxFeed } from './inbox-feed.ts';
 import type { InboxHead } from './inbox-head.ts';
 import type { InboxReplays, Replay, ReplayReader } from './inbox-replay.ts';
@@ -19,18 +21,11 @@ export class SlowConsumerError extends CarillonError {
 /** What nobody has put anything into: most listeners wait with nothing in hand. Never changed. */
 const NOTHING: StreamEvent[] = [];
 
-/** Where a listener's events go. */
-export interface EventSink {
-  /** Takes an event. `false` means: no more until `pipe` is called again. Must not throw. */
-  take(event: StreamEvent): boolean;
-  /** The listener is over: with the error that ended it, or because its owner ended it. Must not throw. */
-  ended(error: Error | undefined): void;
-}
-
 /** What all listeners of a hub share. */
 export interface ListenerTools {
   readonly maxWaiting: number;
   readonly replays: Pick<InboxReplays, 'after'>;
+  readonly meter: StreamMeter;
   /** Drops a listener's hold on its feed. */
   readonly release: (feed: InboxFeed) => void;
 }
@@ -51,17 +46,13 @@ export interface InboxListenerOptions {
  */
 const STALL_CHECK_MS = 200;
 
-const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
-
 /**
  * One reader of one inbox. It first pages through the log at the reader's own pace, so that a backfill of any length
  * costs one page; when it has reached the feed it attaches, in the same turn, and goes on live through a bounded queue.
  * When the queue is full it goes back to the log, so that a burst ends nobody who reads; who takes nothing is ended.
- *
- * Read it with `pipe`, which hands over each event in the very turn in which it happens, or as an iterator, one `next()`
- * at a time. A backfill that fails ends the listener.
+ * A backfill that fails ends the listener.
  */
-export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedListener {
+export class InboxListener implements EventSource<StreamEvent>, FeedListener {
   /** Where the inbox stood when the listener began. */
   readonly head: InboxHead;
   readonly #feed: InboxFeed;
@@ -79,7 +70,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
   /** Absent while the feed tells what comes. */
   #reader: ReplayReader | undefined;
   /** Absent while the reader wants nothing. */
-  #sink: EventSink | undefined;
+  #sink: EventSink<StreamEvent> | undefined;
   #ended: Error | true | undefined;
   #stallCheck: NodeJS.Timeout | undefined;
   /** Checks since the reader last took something. */
@@ -96,7 +87,8 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     this.#epoch = this.head.epoch;
     this.#position = from ?? this.head.version;
     this.#given = this.#position;
-    if (reset) this.#page = [resetAt(this.head, this.head.version, reset)];
+    if (reset) this.#page = [this.#resetAt(this.head, this.head.version, reset)];
+    else if (from !== undefined) tools.meter.resumed();
     if (this.#position >= this.head.version) feed.attach(this, this.#position);
     else this.#reader = this.#readerAfter(this.#position);
   }
@@ -106,7 +98,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
   }
 
   /** Hands events to the sink, beginning with those that wait, until it wants no more or the listener is over. */
-  pipe(sink: EventSink): void {
+  pipe(sink: EventSink<StreamEvent>): void {
     this.#sink = sink;
     this.#silentChecks = 0;
     if (this.#ended) this.#tellEnd(this.#ended);
@@ -115,15 +107,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
 
   /** The next event. For one reader that asks again when it has been answered. Rejects with what ended the listener. */
   next(): Promise<IteratorResult<StreamEvent>> {
-    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<StreamEvent>>();
-    this.pipe({
-      take(value) {
-        resolve({ done: false, value });
-        return false;
-      },
-      ended: (error) => (error ? reject(error) : resolve(END)),
-    });
-    return promise;
+    return nextEvent(this);
   }
 
   /** Ends the listener; a sink that waits is told so. */
@@ -155,7 +139,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
       );
       return;
     }
-    const reset = resetAt(head, this.#position, reason);
+    const reset = this.#resetAt(head, this.#position, reason);
     this.#page = NOTHING;
     this.#queue = NOTHING;
     this.#epoch = head.epoch;
@@ -188,7 +172,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     }
   }
 
-  #give(sink: EventSink, event: StreamEvent): void {
+  #give(sink: EventSink<StreamEvent>, event: StreamEvent): void {
     this.#silentChecks = 0;
     // Before it takes: the sink may ask for more, or end the listener, in the same call.
     this.#sink = undefined;
@@ -226,7 +210,7 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     }
     this.#epoch = head.epoch;
     if (expired) {
-      this.#page = [resetAt(head, this.#position, 'EXPIRED_CURSOR')];
+      this.#page = [this.#resetAt(head, this.#position, 'EXPIRED_CURSOR')];
       this.#position = head.version;
       this.#reader = this.#readerAfter(head.version);
       return;
@@ -235,6 +219,12 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     this.#position = reader.reached;
     // Beyond this point the feed will tell; what it repeats is dropped by version.
     if (complete && this.#position >= this.#feed.head.version) this.#goLive();
+  }
+
+  #resetAt(head: InboxHead, previousVersion: number, reason: ResetReason): InboxReset {
+    this.#tools.meter.reset(reason);
+    const { epoch, version, unreadCount, totalCount } = head;
+    return { kind: 'reset', epoch, version, previousVersion, unreadCount, totalCount, reason };
   }
 
   /** Leaves what does not fit to the log, and keeps an eye on the reader until it has caught up. */
@@ -279,8 +269,4 @@ export class InboxListener implements AsyncIterableIterator<StreamEvent>, FeedLi
     this.#ended = true;
     sink.ended(how === true ? undefined : how);
   }
-}
-
-function resetAt({ epoch, version, unreadCount, totalCount }: InboxHead, previousVersion: number, reason: ResetReason) {
-  return { kind: 'reset', epoch, version, previousVersion, unreadCount, totalCount, reason } as const;
 }

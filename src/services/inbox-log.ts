@@ -3,7 +3,7 @@ import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { Batcher } from './batcher.ts';
 import type { InboxAddress } from './caller.ts';
 import { EMPTY_HEAD, type HeadRow, type InboxHead, headColumns, toHead } from './inbox-head.ts';
-import { type Filter, filterConditions } from './inbox-filter.ts';
+import { type Filter, filterConditions, isInInbox } from './inbox-filter.ts';
 import { type Page, PageReader, type PageRequest } from './inbox-page-reader.ts';
 import { type Notification, type NotificationRow, notificationColumns, toNotification } from './notification.ts';
 
@@ -70,10 +70,22 @@ export class InboxLog {
     const { rows } = await sql<NotificationRow & { epoch: string }>`
       select ${notificationColumns}, i.epoch
       from notification n join inbox i on i.id = n.inbox_id
-      where n.id = ${id}::uuid and i.tenant_id = ${tenantId} and i.user_id = ${userId}
+      where n.id = ${id}::uuid and i.tenant_id = ${tenantId} and i.user_id = ${userId} and ${isInInbox}
     `.execute(this.#db);
     const row = rows[0];
     return row && toNotification(row, { tenantId, userId, epoch: row.epoch });
+  }
+
+  /** One of a tenant, recalled or not; with `senderId` only if it is of that sender. */
+  async findSent(tenantId: string, senderId: string | undefined, id: string): Promise<Notification | undefined> {
+    const isMeant = senderId === undefined ? sql`true` : sql`n.sender_id = ${senderId}`;
+    const { rows } = await sql<NotificationRow & { epoch: string; user_id: string }>`
+      select ${notificationColumns}, i.epoch, i.user_id
+      from notification n join inbox i on i.id = n.inbox_id
+      where n.id = ${id}::uuid and i.tenant_id = ${tenantId} and ${isMeant}
+    `.execute(this.#db);
+    const row = rows[0];
+    return row && toNotification(row, { tenantId, userId: row.user_id, epoch: row.epoch });
   }
 
   page(address: InboxAddress, request: PageRequest): Promise<Page> {

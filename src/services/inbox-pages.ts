@@ -1,5 +1,3 @@
-import type { Config } from '../config.ts';
-import { badInput } from '../errors.ts';
 import type { InboxAddress } from './caller.ts';
 import { decodeCursor, mustBeIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
@@ -8,14 +6,7 @@ import type { Filter } from './inbox-filter.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { Page } from './inbox-page-reader.ts';
 import type { Notification } from './notification.ts';
-
-/** Relay's paging arguments over a list that is newest first: `after` goes to older ones. */
-export interface Paging {
-  first?: number | null | undefined;
-  after?: string | null | undefined;
-  last?: number | null | undefined;
-  before?: string | null | undefined;
-}
+import { type PageLimits, type Paging, mustBePage, relaySize } from './paging.ts';
 
 export interface NotificationPage {
   readonly notifications: Notification[];
@@ -35,22 +26,19 @@ export interface NumberedPage extends Page {
   readonly total: number;
 }
 
-/** Page numbers beyond this are nobody's; the position of the first row must stay a safe number. */
-export const MAX_PAGE_NUMBER = 1_000_000;
-
 /** Pages of inboxes, newest first, within the limits of the settings. */
 export class InboxPages {
   readonly #log: InboxLog;
-  readonly #limits: Pick<Config, 'defaultPageSize' | 'maxPageSize'>;
+  readonly #limits: PageLimits;
 
-  constructor(log: InboxLog, limits: Pick<Config, 'defaultPageSize' | 'maxPageSize'>) {
+  constructor(log: InboxLog, limits: PageLimits) {
     this.#log = log;
     this.#limits = limits;
   }
 
   /** A Relay page, newest first. Page and counts belong to one moment. */
   async list(address: InboxAddress, paging: Paging, filter: Filter): Promise<NotificationPage> {
-    const { backward, size } = this.#pageSize(paging);
+    const { backward, size } = relaySize(paging, this.#limits);
     const after = paging.after == null ? undefined : decodeCursor(paging.after, 'after');
     const before = paging.before == null ? undefined : decodeCursor(paging.before, 'before');
     const page = await reachDatabase(
@@ -84,25 +72,10 @@ export class InboxPages {
 
   /** A numbered page, newest first, and the true total under the filter. Cost grows with the page number. */
   async listPage(address: InboxAddress, page: number, pageSize: number, filter: Filter): Promise<NumberedPage> {
-    const { maxPageSize } = this.#limits;
-    if (!Number.isInteger(page) || page < 1 || page > MAX_PAGE_NUMBER) {
-      throw badInput('page', `page must be a whole number from 1 to ${MAX_PAGE_NUMBER}.`);
-    }
-    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > maxPageSize) {
-      throw badInput('pageSize', `page_size must be a whole number from 1 to ${maxPageSize}.`);
-    }
+    mustBePage(page, pageSize, this.#limits);
     const request = { filter, order: 'newest' as const, limit: pageSize, offset: (page - 1) * pageSize };
     const found = await reachDatabase(this.#log.page(address, request));
     return { ...found, total: await this.#count(address, filter, found.head) };
-  }
-
-  #pageSize({ first, last }: Paging): { backward: boolean; size: number } {
-    const { defaultPageSize, maxPageSize } = this.#limits;
-    if (first != null && last != null) throw badInput('last', 'first and last exclude each other.');
-    const field = last == null ? 'first' : 'last';
-    const size = first ?? last ?? defaultPageSize;
-    if (size < 1 || size > maxPageSize) throw badInput(field, `${field} must be from 1 to ${maxPageSize}.`);
-    return { backward: last != null, size };
   }
 
   async #any(address: InboxAddress, filter: Filter, bounds: { before?: number; after?: number }): Promise<boolean> {

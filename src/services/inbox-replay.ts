@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { Batcher } from './batcher.ts';
 import type { InboxAddress } from './caller.ts';
 import type { InboxEvent } from './inbox-event.ts';
+import { isInInbox } from './inbox-filter.ts';
 import { STORM_SPACING_MS } from './inbox-log.ts';
 import { EMPTY_HEAD, type HeadRow, type InboxHead, headColumns, toHead } from './inbox-head.ts';
 import { type NotificationRow, notificationColumns, toNotification } from './notification.ts';
@@ -114,7 +115,7 @@ export class ReplayReader {
 async function readChanges(database: Database, asks: readonly Ask[], limit: number): Promise<Replay[]> {
   const column = <T>(read: (ask: Ask) => T) => asks.map(read);
   // Rows that changed together are one event, which is never cut: "with ties". A reader that began with nothing is told of
-  // no deletion from before its first page, and need not pass over them.
+  // no deletion from before its first page, and need not pass over them. A recalled row is what a tombstone is of others.
   const { rows } = await sql<Row>`
     select asked.nth::int, ${headColumns}, change.*
     from unnest(
@@ -125,14 +126,15 @@ async function readChanges(database: Database, asks: readonly Ask[], limit: numb
     join inbox i on i.tenant_id = asked.tenant_id and i.user_id = asked.user_id
     left join lateral (
       (select n.seq as at, 'added' as kind, ${notificationColumns} from notification n
-        where n.inbox_id = i.id and n.seq > asked.after order by n.seq limit ${sql.lit(limit)})
+        where n.inbox_id = i.id and n.seq > asked.after and ${isInInbox} order by n.seq limit ${sql.lit(limit)})
       union all
       (select n.version, 'changed', ${notificationColumns} from notification n
         where n.inbox_id = i.id and n.version > asked.after and n.version > n.seq and not asked.additions_only
+          and (${isInInbox} or n.seq <= asked.start or n.version > asked.known)
         order by n.version fetch first ${sql.lit(limit)} rows with ties)
       union all
       (select t.version, 'deleted', t.notification_id, t.seq, t.version, null, null, null, null, null, null, null, null,
-          null, null, null, null, null from tombstone t
+          null, null, null, null, null, null from tombstone t
         where t.inbox_id = i.id and not asked.additions_only
           and t.version > case when asked.start = 0 then greatest(asked.after, asked.known) else asked.after end
           and (t.seq <= asked.start or t.version > asked.known)
@@ -192,7 +194,8 @@ function toEvents(
       totalCount: head.totalCount,
     };
     ids = [row.id];
-    if (row.kind === 'deleted') events.push({ ...change, kind: 'deleted', ids });
+    const recalled = row.status === 'RECALLED';
+    if (row.kind === 'deleted' || recalled) events.push({ ...change, kind: 'deleted', ids, recalled });
     else if (row.kind === 'changed' && row.read_at_ms !== null) {
       events.push({ ...change, kind: 'read', ids, readAt: new Date(row.read_at_ms) });
     } else {

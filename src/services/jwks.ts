@@ -18,11 +18,16 @@ const keyRule = z.object({
   kty: z.enum(['RSA', 'EC']),
   kid: z.string().optional(),
   use: z.literal('sig').optional(),
-  alg: z.enum(['RS256', 'ES256']).optional(),
+  alg: z
+    .string()
+    .regex(/^(RS|PS|ES)(256|384|512)$/)
+    .optional(),
 });
 
 interface Key {
   kid: string | undefined;
+  /** The only algorithm that it is for; any of its kind when absent. */
+  alg: string | undefined;
   key: KeyObject;
 }
 
@@ -31,7 +36,7 @@ function usable(jwk: Record<string, unknown>): Key[] {
   const described = keyRule.safeParse(jwk);
   if (!described.success) return [];
   try {
-    return [{ kid: described.data.kid, key: createPublicKey({ key: jwk, format: 'jwk' }) }];
+    return [{ kid: described.data.kid, alg: described.data.alg, key: createPublicKey({ key: jwk, format: 'jwk' }) }];
   } catch {
     return [];
   }
@@ -53,12 +58,12 @@ export class Jwks {
   }
 
   /**
-   * The key of that id and kind; without an id the only one of its kind. `undefined` when there is none.
+   * The key of that id for that algorithm; without an id the only one that there is. `undefined` when there is none.
    *
    * @throws Error when the address does not answer with keys.
    */
-  async find(kid: string | undefined, kind: 'rsa' | 'ec'): Promise<KeyObject | undefined> {
-    const known = this.#known(kid, kind);
+  async find(kid: string | undefined, algorithm: string): Promise<KeyObject | undefined> {
+    const known = this.#known(kid, algorithm);
     const ageMs = Date.now() - this.#fetchedAtMs;
     if (known && ageMs < FRESH_MS) return known;
     try {
@@ -67,11 +72,12 @@ export class Jwks {
       if (known && ageMs < STALE_MS) return known;
       throw error;
     }
-    return this.#known(kid, kind);
+    return this.#known(kid, algorithm);
   }
 
-  #known(kid: string | undefined, kind: 'rsa' | 'ec'): KeyObject | undefined {
-    const ofKind = this.#keys.filter(({ key }) => key.asymmetricKeyType === kind);
+  #known(kid: string | undefined, algorithm: string): KeyObject | undefined {
+    const kind = algorithm.startsWith('ES') ? 'ec' : 'rsa';
+    const ofKind = this.#keys.filter(({ alg = algorithm, key }) => key.asymmetricKeyType === kind && alg === algorithm);
     if (kid === undefined) return ofKind.length === 1 ? ofKind[0]?.key : undefined;
     return ofKind.find((one) => one.kid === kid)?.key;
   }

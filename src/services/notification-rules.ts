@@ -1,17 +1,24 @@
 import { z } from 'zod';
 import type { Config } from '../config.ts';
-import { badInput } from '../errors.ts';
+import { type CarillonError, badInput } from '../errors.ts';
 import {
   type Json,
   type NotificationPriority,
   type NotificationType,
-  notificationChannels,
   notificationPriorities,
   notificationTypes,
 } from './notification.ts';
 
 /** Ids of tenants and users, as the contract has them. */
 const MAX_ID_LENGTH = 128;
+
+/** The channel of what goes to the inbox only. */
+const IN_APP = 'IN_APP';
+
+/** That come with a send. */
+const MAX_ADDRESSES = 50;
+/** A web push subscription is the longest. */
+const MAX_ADDRESS_LENGTH = 4096;
 
 /** PostgreSQL and JSON.stringify both recurse; nobody nests data this deep on purpose. */
 const MAX_DATA_DEPTH = 64;
@@ -90,6 +97,13 @@ function dataRule(mostBytes: number) {
     .meta({ description: `Any JSON value of at most ${mostBytes} bytes.` });
 }
 
+function timeRule(about: string) {
+  return z
+    .date('must be a time')
+    .refine((time) => time.getUTCFullYear() <= 9999, 'must be before the year 10000')
+    .meta({ description: about });
+}
+
 export type Limits = Pick<
   Config,
   | 'maxTitleLength'
@@ -108,7 +122,6 @@ export function notificationFields(limits: Limits) {
     recipientId: idRule('Who gets it; oneself when absent.'),
     type: z.enum(notificationTypes),
     priority: z.enum(notificationPriorities),
-    channel: z.enum(notificationChannels),
     title: textRule(limits.maxTitleLength, 'One line.'),
     content: textRule(limits.maxContentLength, 'The text.'),
     link: linkRule(limits.maxLinkLength),
@@ -116,6 +129,8 @@ export function notificationFields(limits: Limits) {
     relatedType: textRule(MAX_ID_LENGTH, 'The kind of thing that it is about.'),
     relatedId: textRule(MAX_ID_LENGTH, 'The thing that it is about.'),
     idempotencyKey: textRule(limits.maxIdempotencyKeyLength, 'Sending again with the same key sends nothing new.'),
+    expiresAt: timeRule('When it leaves the inbox by itself; in the future.'),
+    sendAt: timeRule('When to send it; in the future, at most a year ahead, before it expires.'),
     ids: z
       .array(z.string())
       .superRefine((ids, context) => {
@@ -131,7 +146,12 @@ export function notificationFields(limits: Limits) {
 export interface SendContent {
   readonly type: NotificationType;
   readonly priority: NotificationPriority;
-  readonly channel: (typeof notificationChannels)[number];
+  /** IN_APP, or the first of `channels`. */
+  readonly channel: string;
+  /** By which it goes out beside the inbox, each once. */
+  readonly channels: readonly string[];
+  /** In place of those that are kept of the recipient. */
+  readonly addresses: readonly GivenAddress[];
   readonly title: string;
   readonly content: string;
   readonly link: string | null;
@@ -139,6 +159,15 @@ export interface SendContent {
   readonly relatedType: string | null;
   readonly relatedId: string | null;
   readonly idempotencyKey: string | null;
+  readonly expiresAt: Date | null;
+  /** Absent from what is sent at once. */
+  readonly sendAt: Date | null;
+}
+
+/** An address for one send. */
+export interface GivenAddress {
+  readonly channel: string;
+  readonly address: string;
 }
 
 /** What a door hands to `send`: names as in GraphQL; `null` and absent mean the same. */
@@ -150,10 +179,14 @@ export interface SendInput {
   link?: string | null | undefined;
   priority?: string | null | undefined;
   channel?: string | null | undefined;
+  channels?: readonly string[] | null | undefined;
+  addresses?: readonly GivenAddress[] | null | undefined;
   data?: unknown;
   relatedType?: string | null | undefined;
   relatedId?: string | null | undefined;
   idempotencyKey?: string | null | undefined;
+  expiresAt?: Date | null | undefined;
+  sendAt?: Date | null | undefined;
 }
 
 /** Checks by a rule. @throws CarillonError BAD_USER_INPUT that names the field. */
@@ -168,26 +201,60 @@ export function check<T>(rule: z.ZodType<T>, value: unknown, prefix = ''): T {
   throw badInput(field, `${path.join('.') || field} ${lowerFirst(wrong)}`.replace(/\.?$/, '.'));
 }
 
+/** What is wrong with the times of a send, at this moment. */
+export function faultOfTimes({
+  expiresAt,
+  sendAt,
+}: Pick<SendContent, 'expiresAt' | 'sendAt'>): CarillonError | undefined {
+  if (expiresAt === null && sendAt === null) return undefined;
+  const now = Date.now();
+  if (expiresAt !== null && expiresAt.getTime() <= now)
+    return badInput('expiresAt', 'expiresAt must be in the future.');
+  if (sendAt === null) return undefined;
+  if (sendAt.getTime() <= now) return badInput('sendAt', 'sendAt must be in the future.');
+  const inAYear = new Date(now);
+  inAYear.setUTCFullYear(inAYear.getUTCFullYear() + 1);
+  if (sendAt > inAYear) return badInput('sendAt', 'sendAt must be at most a year ahead.');
+  if (expiresAt !== null && sendAt >= expiresAt) return badInput('sendAt', 'sendAt must lie before expiresAt.');
+  return undefined;
+}
+
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
-export function createRules(limits: Limits) {
+/** @param channelNames Those that a send may name, IN_APP among them. */
+export function createRules(limits: Limits, channelNames: readonly string[]) {
   const fields = notificationFields(limits);
   const { ids, recipientId, ...content } = fields;
+  const channel = z.enum(channelNames);
+  const addresses = z
+    .array(z.object({ channel, address: textRule(MAX_ADDRESS_LENGTH, 'Where to.') }))
+    .max(MAX_ADDRESSES, `must be at most ${MAX_ADDRESSES} addresses`);
   const sendRule = z.object({
     ...content,
     recipientId: recipientId.nullish(),
     type: content.type.nullish().transform((type) => type ?? 'SYSTEM'),
     priority: content.priority.nullish().transform((priority) => priority ?? 'NORMAL'),
-    channel: content.channel.nullish().transform((channel) => channel ?? 'IN_APP'),
+    channel: channel.nullish().transform((name) => name ?? IN_APP),
+    channels: z
+      .array(channel)
+      .nullish()
+      .transform((names) => names ?? []),
+    addresses: addresses.nullish().transform((given) => given ?? []),
     link: content.link.nullish().transform((link) => link ?? null),
     data: content.data.optional().transform((data) => (data ?? null) as Json),
     relatedType: content.relatedType.nullish().transform((type) => type ?? null),
     relatedId: content.relatedId.nullish().transform((id) => id ?? null),
     idempotencyKey: content.idempotencyKey.nullish().transform((key) => key ?? null),
+    expiresAt: content.expiresAt.nullish().transform((time) => time ?? null),
+    sendAt: content.sendAt.nullish().transform((time) => time ?? null),
   });
   return {
     /** @throws CarillonError BAD_USER_INPUT that names the field. */
-    send: (input: SendInput) => check(sendRule, input),
+    send: (input: SendInput) => {
+      const { channel: one, channels, ...sent } = check(sendRule, input);
+      const outside = [...new Set([one, ...channels])].filter((name) => name !== IN_APP);
+      return { ...sent, channel: outside[0] ?? IN_APP, channels: outside };
+    },
     /**
      * The ids of a batch that could be ids at all, each once, in lower case. Others belong to nobody and change nothing.
      *

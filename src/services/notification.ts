@@ -1,17 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
-import {
-  notificationChannels,
-  notificationPriorities,
-  notificationStatuses,
-  notificationTypes,
-} from '../entities/notification.ts';
+import { notificationPriorities, notificationStatuses, notificationTypes } from '../entities/notification.ts';
 import { encodeCursor } from './cursor.ts';
 
-export { notificationChannels, notificationPriorities, notificationStatuses, notificationTypes };
+export { notificationPriorities, notificationStatuses, notificationTypes };
 
 export type NotificationType = (typeof notificationTypes)[number];
 export type NotificationPriority = (typeof notificationPriorities)[number];
-export type NotificationChannel = (typeof notificationChannels)[number];
 export type NotificationStatus = (typeof notificationStatuses)[number];
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -28,7 +22,8 @@ export interface Notification {
   readonly senderId: string | null;
   readonly type: NotificationType;
   readonly priority: NotificationPriority;
-  readonly channel: NotificationChannel;
+  /** IN_APP, or the first of the channels by which it goes out as well. */
+  readonly channel: string;
   readonly status: NotificationStatus;
   readonly title: string;
   readonly content: string;
@@ -38,6 +33,10 @@ export interface Notification {
   readonly relatedId: string | null;
   readonly readAt: Date | null;
   readonly createdAt: Date;
+  /** From then on it leaves the inbox by itself. */
+  readonly expiresAt: Date | null;
+  /** When it will be sent; null once it is in an inbox. */
+  readonly sendAt: Date | null;
 }
 
 /** A row of `notificationColumns`: bigints as text, times in milliseconds since 1970. */
@@ -48,7 +47,7 @@ export interface NotificationRow {
   sender_id: string | null;
   type: NotificationType;
   priority: NotificationPriority;
-  channel: NotificationChannel;
+  channel: string;
   status: NotificationStatus;
   title: string;
   content: string;
@@ -58,6 +57,7 @@ export interface NotificationRow {
   related_id: string | null;
   read_at_ms: number | null;
   created_at_ms: number;
+  expires_at_ms: number | null;
 }
 
 /**
@@ -70,7 +70,8 @@ export const milliseconds = (column: string): RawBuilder<number> =>
 /** What to select from `notification n`. */
 export const notificationColumns: RawBuilder<NotificationRow> = sql`
   n.id, n.seq, n.version, n.sender_id, n.type, n.priority, n.channel, n.status, n.title, n.content, n.link, n.data,
-  n.related_type, n.related_id, ${milliseconds('n.read_at')} as read_at_ms, ${milliseconds('n.created_at')} as created_at_ms`;
+  n.related_type, n.related_id, ${milliseconds('n.read_at')} as read_at_ms, ${milliseconds('n.created_at')} as created_at_ms,
+  ${milliseconds('n.expires_at')} as expires_at_ms`;
 
 export function toNotification(
   row: NotificationRow,
@@ -95,5 +96,7 @@ export function toNotification(
     relatedId: row.related_id,
     readAt: row.read_at_ms === null ? null : new Date(row.read_at_ms),
     createdAt: new Date(row.created_at_ms),
+    expiresAt: row.expires_at_ms === null ? null : new Date(row.expires_at_ms),
+    sendAt: null,
   };
 }

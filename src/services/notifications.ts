@@ -1,24 +1,30 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Config } from '../config.ts';
-import { type CarillonError, badInput, forbidden, notFound } from '../errors.ts';
+import { CarillonError, badInput, forbidden, notFound } from '../errors.ts';
+import type { Activity } from './activity.ts';
 import { Batcher } from './batcher.ts';
 import { type Caller, type InboxAddress, hasRole } from './caller.ts';
 import { decodeCursor, mustBeIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
 import { randomBytesOf } from './entropy.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { EarlierSends } from './earlier-sends.ts';
 import type { Hub } from './hub.ts';
 import type { ChangeResult, InboxChanges } from './inbox-changes.ts';
 import type { InboxListener } from './inbox-listener.ts';
 import { headCursor } from './inbox-head.ts';
 import type { Filter } from './inbox-filter.ts';
 import type { InboxLog } from './inbox-log.ts';
-import type { InboxPages, NotificationPage, NumberedPage, Paging } from './inbox-pages.ts';
+import type { InboxPages, NotificationPage, NumberedPage } from './inbox-pages.ts';
 import type { Notification } from './notification.ts';
-import type { Rules, SendInput } from './notification-rules.ts';
-import { type SendItem, type SendResult, exclusiveKeyOf, inboxKeyOf } from './send-writer.ts';
+import { type Rules, type SendInput, faultOfTimes } from './notification-rules.ts';
+import type { Paging } from './paging.ts';
+import type { ReceiptSequencer } from './receipt-sequencer.ts';
+import type { ScheduledSends } from './scheduled-sends.ts';
+import { type SendItem, type SendResult, exclusiveKeyOf, inboxKeyOf } from './send-item.ts';
 
 export type { Filter } from './inbox-filter.ts';
-export type { NotificationPage, Paging } from './inbox-pages.ts';
+export type { NotificationPage } from './inbox-pages.ts';
 export type { SendInput } from './notification-rules.ts';
 
 export interface StreamOptions {
@@ -42,6 +48,8 @@ export interface BatchResult {
   readonly cursor: string;
 }
 
+type WriteSends = (items: readonly SendItem[]) => Promise<readonly (SendResult | CarillonError)[]>;
+
 export interface NotificationsOptions {
   config: Pick<Config, 'sendPolicy' | 'maxQueuedSends' | 'maxSendBatch' | 'maxSendBatchesInFlight'>;
   rules: Rules;
@@ -49,7 +57,14 @@ export interface NotificationsOptions {
   pages: InboxPages;
   changes: InboxChanges;
   hub: Hub;
-  write: (items: readonly SendItem[]) => Promise<readonly (SendResult | CarillonError)[]>;
+  receipts: Pick<ReceiptSequencer, 'add'>;
+  write: WriteSends;
+  /** The same for those that go out of the house as well. */
+  writeOutward: WriteSends;
+  deliveries: Pick<Deliveries, 'targets' | 'begin'>;
+  earlierOf: EarlierSends;
+  scheduled: ScheduledSends;
+  activity: Activity;
 }
 
 /** Rows that one step of `markAllRead` changes. */
@@ -65,26 +80,46 @@ const MARK_ALL_STEP = 1000;
 export class Notifications {
   readonly #options: NotificationsOptions;
   readonly #sends: Batcher<SendItem, SendResult>;
+  readonly #outwardSends: Batcher<SendItem, SendResult>;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
-    this.#sends = new Batcher<SendItem, SendResult>({
-      write: options.write,
-      exclusiveKey: exclusiveKeyOf,
-      groupKey: inboxKeyOf,
-      maxBatch: options.config.maxSendBatch,
-      maxInFlight: options.config.maxSendBatchesInFlight,
-      maxQueued: options.config.maxQueuedSends,
-    });
+    const batcher = (write: WriteSends) =>
+      new Batcher<SendItem, SendResult>({
+        write,
+        exclusiveKey: exclusiveKeyOf,
+        groupKey: inboxKeyOf,
+        maxBatch: options.config.maxSendBatch,
+        maxInFlight: options.config.maxSendBatchesInFlight,
+        maxQueued: options.config.maxQueuedSends,
+      });
+    this.#sends = batcher(options.write);
+    this.#outwardSends = batcher(options.writeOutward);
+    options.activity.watchQueue(() => this.#sends.waiting + this.#outwardSends.waiting);
   }
 
   /**
-   * Stores a notification and tells every device of the recipient. Resolves after the commit. The sender is the caller.
+   * Stores a notification and tells every device of the recipient; with `sendAt`, when that time has come, and until then
+   * it is PENDING. Resolves after the commit. The sender is the caller.
    *
    * @throws CarillonError also FORBIDDEN by the send policy, CONFLICT for an idempotency key with other content,
    * RATE_LIMITED when too many sends wait.
    */
   async send(caller: Caller, input: SendInput): Promise<Notification> {
+    try {
+      return await this.#send(caller, input);
+    } catch (error) {
+      this.#options.activity.refused(error);
+      throw error;
+    }
+  }
+
+  /** Counts a send that a door answers with an error, wherever that came from. */
+  refusedAtDoor(error: object): void {
+    this.#options.activity.refusedAtDoor(error);
+  }
+
+  async #send(caller: Caller, input: SendInput): Promise<Notification> {
     const { recipientId, ...content } = this.#options.rules.send(input);
     const { tenantId, userId: senderId } = caller;
     const recipient = recipientId ?? senderId;
@@ -95,9 +130,12 @@ export class Notifications {
     ) {
       throw forbidden('Sending to others needs the role sender or admin.');
     }
-    if (content.channel !== 'IN_APP') {
-      throw badInput('channel', `channel ${content.channel} is not configured on this server; use IN_APP.`);
+    const { scheduled, deliveries, hub } = this.#options;
+    const { channels, addresses } = content;
+    if (channels.length === 0 && addresses.length > 0) {
+      throw badInput('addresses', 'addresses need the channels that they are of.');
     }
+    const targets = channels.length === 0 ? [] : await deliveries.targets(caller, recipient, channels, addresses);
     const dataJson = content.data === null ? null : JSON.stringify(content.data);
     const item = {
       ...content,
@@ -106,10 +144,24 @@ export class Notifications {
       senderId,
       recipientId: recipient,
       dataJson,
+      targets,
     };
-    const { notification, event } = await reachDatabase(this.#sends.add(item));
-    if (event) this.#options.hub.publish({ tenantId, userId: recipient }, event);
+    const fault = faultOfTimes(item);
+    if (fault) return this.#repetitionOf(item, fault);
+    if (item.sendAt !== null) return scheduled.add(item);
+    const sends = targets.length === 0 ? this.#sends : this.#outwardSends;
+    const { notification, event } = await reachDatabase(sends.add(item));
+    if (event) hub.publish({ tenantId, userId: recipient }, event);
+    if (event && targets.length > 0) deliveries.begin();
     return notification;
+  }
+
+  /** Whoever repeats a send by its key may be too late for its times: it is answered all the same. */
+  async #repetitionOf(item: SendItem, fault: CarillonError): Promise<Notification> {
+    if (item.idempotencyKey === null) throw fault;
+    const [earlier] = await reachDatabase(this.#options.earlierOf([item]));
+    if (!earlier || earlier instanceof CarillonError) throw fault;
+    return earlier.notification;
   }
 
   async find(caller: Caller, id: string): Promise<Notification | undefined> {
@@ -217,13 +269,17 @@ export class Notifications {
   }
 
   /** Resolves when every send that was taken has been answered. */
-  drain(): Promise<void> {
-    return this.#sends.drain();
+  async drain(): Promise<void> {
+    await Promise.all([this.#sends.drain(), this.#outwardSends.drain(), this.#options.scheduled.drain()]);
   }
 
   async #change(address: InboxAddress, change: Promise<ChangeResult>): Promise<ChangeResult> {
     const result = await reachDatabase(change);
-    if (result.event) this.#options.hub.publish(address, result.event);
+    if (result.event) {
+      this.#options.hub.publish(address, result.event);
+      this.#options.activity.changed(address.tenantId, result.event);
+    }
+    if (result.senders) this.#options.receipts.add(address.tenantId, result.senders);
     return result;
   }
 }

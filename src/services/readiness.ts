@@ -10,7 +10,9 @@ export function createReadiness(database: Database, topics: Topics): () => Promi
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), TIMEOUT_MS);
     const tooLate = new Promise<boolean>((resolve) => late.signal.addEventListener('abort', () => resolve(false)));
-    const answers = Promise.all([sql`select 1`.execute(database.em.getConnection().getClient()), topics.ping()]);
+    const ask = () => sql`select 1`.execute(database.em.getConnection().getClient());
+    // Again on another connection: one that was cut while nobody used it says nothing of the database.
+    const answers = Promise.all([ask().catch(ask), topics.ping()]);
     const ready = await Promise.race([
       answers.then(
         () => true,

@@ -1,14 +1,17 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { MikroORM as Database, EntityManager } from '@mikro-orm/postgresql';
 import { CarillonError, notFound, unauthenticated } from '../errors.ts';
 import { RefreshToken, Revocation } from '../entities/index.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { reachDatabase } from './database-failure.ts';
+import { type Attempt, LoginLimits } from './login-limits.ts';
 import { check } from './notification-rules.ts';
 import { hashPassword, verifyPassword } from './password.ts';
 import type { Revocations } from './revocations.ts';
+import type { SharedCounts } from './shared-counts.ts';
+import { Slots } from './slots.ts';
 import type { Tokens } from './tokens.ts';
 import type { UserRecord, Users } from './users.ts';
 
@@ -27,11 +30,17 @@ export interface Credentials {
 }
 
 export interface SessionsOptions {
-  config: Pick<Config, 'accessTokenTtl' | 'refreshTokenTtl' | 'loginAttempts' | 'loginWindow' | 'rateLimits'>;
+  config: Pick<
+    Config,
+    'accessTokenTtl' | 'refreshTokenTtl' | 'loginAttempts' | 'loginAttemptsPerAddress' | 'loginWindow' | 'rateLimits'
+  >;
   database: Database;
   tokens: Tokens;
   users: Users;
   revocations: Revocations;
+  /** See `LoginLimitsOptions`. */
+  shared?: SharedCounts | undefined;
+  metrics?: Pick<Metrics, 'limited'> | undefined;
 }
 
 /** All refresh tokens that came of one login. */
@@ -42,6 +51,13 @@ interface Family {
 }
 
 const REFRESH_TOKEN_BYTES = 32;
+
+/** Password hashes at once in one process: each takes 32 MiB, and one of the four threads that files and names need too. */
+const MAX_HASHES = 2;
+
+/** Logins at once, those that wait for a hash among them: the last one waits for about ten seconds. */
+const MAX_UNDER_WAY = 64;
+const BUSY_RETRY_S = 5;
 
 /** Anything longer than a field can be is wrong credentials, not a lookup. */
 const credentialsRule = z.object({
@@ -58,7 +74,9 @@ const storable = (text: string | undefined): boolean =>
 /** Login with a password, and refresh tokens that are used once each. */
 export class Sessions {
   readonly #options: SessionsOptions;
-  readonly #failures: RateLimiterMemory;
+  readonly #limits: LoginLimits;
+  readonly #hashes = new Slots(MAX_HASHES);
+  #underWay = 0;
   /** The last attempt at each name that is under way. */
   readonly #turns = new Map<string, Promise<void>>();
   /** Verified against when there is no such user, so that the answer takes as long. */
@@ -66,8 +84,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    const { loginAttempts, loginWindow } = options.config;
-    this.#failures = new RateLimiterMemory({ points: loginAttempts, duration: Math.ceil(loginWindow / 1000) });
+    this.#limits = new LoginLimits(options);
     this.#nobodysHash = hashPassword(randomUUID());
     // Awaited at the first login; until then a failure must not end the process.
     this.#nobodysHash.catch(() => {});
@@ -75,25 +92,34 @@ export class Sessions {
 
   /**
    * @throws CarillonError UNAUTHENTICATED with the same words after the same time whether the user exists or not;
-   * RATE_LIMITED after too many failures for one name; NOT_FOUND when this server signs no tokens.
+   * RATE_LIMITED after too many failures for one name or from one address, and when too many log in at once; NOT_FOUND
+   * when this server signs no tokens.
    */
-  async login(input: Credentials): Promise<Session> {
+  async login(input: Credentials, address: string): Promise<Session> {
     this.#mustSign();
-    const { username, password, tenantId } = check(credentialsRule, input);
-    const user = await this.#inTurn(JSON.stringify([tenantId ?? null, username]), async (name) => {
-      this.#mayTry(await this.#failures.get(name));
-      const known = storable(username) && storable(tenantId);
-      const found = known ? await reachDatabase(this.#options.users.byName(username, tenantId)) : undefined;
-      const right = await verifyPassword(password, found?.passwordHash ?? (await this.#nobodysHash));
-      if (found && right) {
-        await this.#failures.delete(name);
-        return found;
-      }
-      if (this.#options.config.rateLimits === 'on') await this.#failures.penalty(name);
-      throw unauthenticated('The user name or the password is wrong.');
+    const credentials = check(credentialsRule, input);
+    const attempt = { name: JSON.stringify([credentials.tenantId ?? null, credentials.username]), address };
+    const user = await this.#admitted(async () => {
+      // Whoever has to wait takes nobody's place.
+      await this.#limits.check(attempt);
+      return this.#inTurn(attempt.name, () => this.#hashes.run(() => this.#authenticate(credentials, attempt)));
     });
     const { passwordHash: _, ...record } = user;
     return reachDatabase(this.#issue(this.#options.database.em.fork(), record, randomUUID()));
+  }
+
+  async #authenticate({ username, password, tenantId }: Credentials, attempt: Attempt) {
+    // Others may have failed meanwhile.
+    await this.#limits.check(attempt);
+    const known = storable(username) && storable(tenantId);
+    const found = known ? await reachDatabase(this.#options.users.byName(username, tenantId)) : undefined;
+    const right = await verifyPassword(password, found?.passwordHash ?? (await this.#nobodysHash));
+    if (found && right) {
+      await this.#limits.succeeded(attempt);
+      return found;
+    }
+    await this.#limits.failed(attempt);
+    throw unauthenticated('The user name or the password is wrong.');
   }
 
   /**
@@ -187,13 +213,29 @@ export class Sessions {
     if (!this.#options.tokens.canSign) throw notFound('login here: this server checks tokens of another issuer');
   }
 
+  /** Counts logins under way: those beyond are told at once, instead of waiting for longer than anybody does. */
+  async #admitted<T>(login: () => Promise<T>): Promise<T> {
+    if (this.#limits.isOn && this.#underWay >= MAX_UNDER_WAY) {
+      this.#options.metrics?.limited('login_queue', 'rest');
+      throw new CarillonError('RATE_LIMITED', 'Too many logins at once. Wait before the next one.', {
+        retryAfterSeconds: BUSY_RETRY_S,
+      });
+    }
+    this.#underWay += 1;
+    try {
+      return await login();
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
   /**
    * Attempts at one name go one after the other: side by side, any number would pass before the first has failed.
    * Without rate limits there is nothing to wait for.
    */
-  async #inTurn<T>(name: string, attempt: (name: string) => Promise<T>): Promise<T> {
-    if (this.#options.config.rateLimits === 'off') return attempt(name);
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(() => attempt(name));
+  async #inTurn<T>(name: string, attempt: () => Promise<T>): Promise<T> {
+    if (!this.#limits.isOn) return attempt();
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(attempt);
     const over = turn.then(
       () => {},
       () => {},
@@ -204,13 +246,5 @@ export class Sessions {
     } finally {
       if (this.#turns.get(name) === over) this.#turns.delete(name);
     }
-  }
-
-  #mayTry(state: RateLimiterRes | null): void {
-    const { rateLimits, loginAttempts } = this.#options.config;
-    if (rateLimits === 'off' || !state || state.consumedPoints < loginAttempts) return;
-    throw new CarillonError('RATE_LIMITED', 'Too many failed logins. Wait before the next one.', {
-      retryAfterSeconds: Math.max(1, Math.ceil(state.msBeforeNext / 1000)),
-    });
   }
 }

@@ -11,17 +11,26 @@ import { idRule } from './notification-rules.ts';
 
 export type TokenConfig = Pick<
   Config,
-  'jwtSecret' | 'jwtPublicKey' | 'jwtJwksUrl' | 'jwtIssuer' | 'jwtAudience' | 'accessTokenTtl'
+  | 'jwtSecret'
+  | 'jwtPreviousSecrets'
+  | 'jwtPublicKey'
+  | 'jwtJwksUrl'
+  | 'jwtAlgorithms'
+  | 'jwtClockTolerance'
+  | 'jwtIssuer'
+  | 'jwtAudience'
+  | 'accessTokenTtl'
 >;
 
-/** A key answers only for the algorithm of its own kind: a public key must never serve as an HMAC secret. */
-const ALGORITHMS: ReadonlyMap<string | undefined, Algorithm> = new Map([
-  ['rsa', 'RS256'],
-  ['ec', 'ES256'],
-]);
+/** Each curve has an algorithm of its own (RFC 7518 section 3.4). */
+const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
 
-const answersFor = (key: KeyObject, algorithm: string): algorithm is Algorithm =>
-  ALGORITHMS.get(key.asymmetricKeyType) === algorithm;
+/** A key answers only for algorithms of its own kind: a public key must never serve as an HMAC secret. */
+function answersFor(key: KeyObject, algorithm: string): boolean {
+  if (key.type === 'secret') return algorithm.startsWith('HS');
+  if (key.asymmetricKeyType === 'rsa') return algorithm.startsWith('RS') || algorithm.startsWith('PS');
+  return CURVES[key.asymmetricKeyDetails?.namedCurve ?? ''] === algorithm;
+}
 
 /** Tokens whose caller is remembered: of those who asked last. */
 const MAX_REMEMBERED = 10_000;
@@ -67,7 +76,8 @@ export class Tokens {
   readonly #config: TokenConfig;
   readonly #logger: Logger;
   readonly #secret: KeyObject | undefined;
-  readonly #publicKey: KeyObject | undefined;
+  /** Everything that a token may be signed with, beside the keys of the JWKS address. */
+  readonly #keys: readonly KeyObject[];
   readonly #jwks: Jwks | undefined;
   readonly #remembered = new LRUCache<string, Remembered>({ max: MAX_REMEMBERED });
 
@@ -75,8 +85,13 @@ export class Tokens {
     this.#config = config;
     this.#logger = logger;
     // A string would be tried as a public key first, at twice the cost of everything else.
-    this.#secret = config.jwtSecret === undefined ? undefined : createSecretKey(Buffer.from(config.jwtSecret));
-    this.#publicKey = config.jwtPublicKey === undefined ? undefined : createPublicKey(config.jwtPublicKey);
+    const secretOf = (text: string): KeyObject => createSecretKey(Buffer.from(text));
+    this.#secret = config.jwtSecret === undefined ? undefined : secretOf(config.jwtSecret);
+    this.#keys = [
+      ...(this.#secret ? [this.#secret] : []),
+      ...(config.jwtPreviousSecrets ?? []).map(secretOf),
+      ...(config.jwtPublicKey ?? []).map((pem) => createPublicKey(pem)),
+    ];
     this.#jwks = config.jwtJwksUrl === undefined ? undefined : new Jwks(config.jwtJwksUrl);
   }
 
@@ -125,7 +140,7 @@ export class Tokens {
       tenantId: claims.tenant_id,
       userId: claims.user_id ?? subjectRule.parse(claims.sub),
       roles: claims.roles ?? claims.metadata?.roles ?? claims.scope?.split(' ').filter(Boolean) ?? [],
-      expiresAtMs: claims.exp * 1000,
+      expiresAtMs: claims.exp * 1000 + this.#config.jwtClockTolerance,
       issuedAtMs: (claims.iat ?? 0) * 1000,
       sessionId: claims.sid,
     };
@@ -134,34 +149,35 @@ export class Tokens {
   async #payload(token: string, header: JwtHeader): Promise<unknown> {
     // RFC 7515 section 4.1.11: extensions that are not understood must be refused, and none is understood.
     if (header.crit !== undefined) throw new Error('a critical header');
-    const { alg } = header;
-    if (alg === 'HS256' && this.#secret) return this.#check(token, this.#secret, alg);
-    if (this.#publicKey && answersFor(this.#publicKey, alg)) {
+    const algorithm = this.#config.jwtAlgorithms.find((name) => name === header.alg);
+    if (!algorithm) throw new Error('an algorithm that is not allowed');
+    for (const key of this.#keys.filter((one) => answersFor(one, algorithm))) {
       try {
-        return this.#check(token, this.#publicKey, alg);
+        return this.#check(token, key, algorithm);
       } catch (error) {
-        // It may be of the other issuer's.
-        if (!this.#jwks || (error as Error).message !== 'invalid signature') throw error;
+        // It may be of another of the keys.
+        if ((error as Error).message !== 'invalid signature') throw error;
       }
     }
-    const key = await this.#jwksKey(header);
-    if (!key || !answersFor(key, alg)) throw new Error('no key for this algorithm');
-    return this.#check(token, key, alg);
+    const key = await this.#jwksKey(algorithm, header.kid);
+    if (!key || !answersFor(key, algorithm)) throw new Error('no key for this token');
+    return this.#check(token, key, algorithm);
   }
 
   #check(token: string, key: KeyObject, algorithm: Algorithm): unknown {
-    const { jwtIssuer, jwtAudience } = this.#config;
+    const { jwtIssuer, jwtAudience, jwtClockTolerance } = this.#config;
     return jwt.verify(token, key, {
       algorithms: [algorithm],
+      clockTolerance: Math.round(jwtClockTolerance / 1000),
       ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
       ...(jwtAudience === undefined ? {} : { audience: jwtAudience }),
     });
   }
 
-  async #jwksKey({ alg, kid }: JwtHeader): Promise<KeyObject | undefined> {
-    if (!this.#jwks || (alg !== 'RS256' && alg !== 'ES256')) return undefined;
+  async #jwksKey(algorithm: Algorithm, kid: string | undefined): Promise<KeyObject | undefined> {
+    if (!this.#jwks || algorithm.startsWith('HS')) return undefined;
     try {
-      return await this.#jwks.find(kid, alg === 'RS256' ? 'rsa' : 'ec');
+      return await this.#jwks.find(kid, algorithm);
     } catch (error) {
       this.#logger.warn({ err: error }, 'the JWKS address does not answer');
       throw new CarillonError('UNAVAILABLE', 'Tokens cannot be checked right now.', {

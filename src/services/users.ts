@@ -27,7 +27,7 @@ const MAX_PASSWORD_CHARACTERS = 1024;
 const LEAST_PASSWORD_CHARACTERS = 8;
 
 /** Access tokens of any issuer are over by then. */
-const REVOKED_FOR_MS = 30 * 24 * 3_600_000;
+export const REVOKED_FOR_MS = 30 * 24 * 3_600_000;
 
 const newUserRule = z.object({
   tenantId: idRule('The tenant.'),

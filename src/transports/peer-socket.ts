@@ -1,7 +1,11 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { DoorMeter } from '../metrics/door-meter.ts';
 
 const TEXT_FRAME = 0x81;
+
+/** Messages of one peer that may be refused one after the other for their number, before it is told to go. */
+export const MAX_REFUSED = 3000;
 
 /**
  * A text message as the bytes of one whole frame from a server (RFC 6455 section 5.2: final, not masked, not compressed):
@@ -58,6 +62,18 @@ export class PeerSocket extends WebSocket {
    */
   writeFrame(frame: Buffer): boolean {
     return this.readyState === WebSocket.OPEN && this.#stream ? this.#stream.write(frame) : true;
+  }
+
+  /** Writes the frame of a live event, and counts it; see `writeFrame`. */
+  push(event: object, frame: Buffer, meter: DoorMeter): boolean {
+    const stream = this.#stream;
+    if (this.readyState !== WebSocket.OPEN || !stream?.writable) {
+      meter.lost();
+      return true;
+    }
+    const mayGoOn = stream.write(frame);
+    meter.pushed(event);
+    return mayGoOn;
   }
 
   writeText(text: string): boolean {

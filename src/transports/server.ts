@@ -4,9 +4,14 @@ import type { AddressInfo } from 'node:net';
 import cors from 'cors';
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Scrapes } from '../metrics/scrapes.ts';
 import type { Caller } from '../services/caller.ts';
-import type { Notifications } from '../services/notifications.ts';
+import type { RateLimits } from '../services/rate-limits.ts';
+import type { Services } from '../services/services.ts';
 import type { Sessions } from '../services/sessions.ts';
+import type { ConsoleInfo } from '../web/console.ts';
+import { createAddressOf } from './address.ts';
 import { Connections } from './connections.ts';
 import { createGraphQLHttp } from './graphql/http.ts';
 import { Operations } from './graphql/operations.ts';
@@ -18,8 +23,11 @@ import { createUpgradeRouter } from './upgrade.ts';
 export interface DoorsOptions {
   config: Config;
   logger: Logger;
-  notifications: Notifications;
+  metrics: Metrics;
+  scrapes: Scrapes;
+  services: Services;
   sessions: Sessions;
+  rateLimits: RateLimits;
   /** Who a request is from. */
   verify: (token: string | undefined) => Promise<Caller>;
   /** Who a socket is from: asked once for its whole life. */
@@ -27,6 +35,10 @@ export interface DoorsOptions {
   isRevoked: (caller: Caller) => boolean;
   isReady: () => Promise<boolean>;
   version: string;
+  /** Makes a token for whoever opens GraphiQL on this machine; absent where there is nothing to try out. */
+  demoToken?: (() => Promise<string | undefined>) | undefined;
+  /** Accounts that the console offers to log in with. */
+  demo: ConsoleInfo['demo'];
 }
 
 /** All doors on one port. */
@@ -47,28 +59,62 @@ const PREFLIGHT_SECONDS = 600;
 
 /** Opens all doors; resolves when the port accepts connections. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, logger, notifications, sessions, verify, verifyConnection } = options;
+  const { config, logger, metrics, services, sessions, rateLimits, verify, verifyConnection } = options;
   const allowedOrigins = new Set(config.allowedOrigins ?? []);
   const connections = new Connections({
     maxConnectionsPerUser: config.maxConnectionsPerUser,
+    maxConnectionsPerTenant: config.maxConnectionsPerTenant,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     isRevoked: options.isRevoked,
+    metrics,
+    onCount: (user, count, before) => services.presence.counted(user, count, before),
   });
-  const operations = new Operations({ notifications, logger, maxTokens: config.maxQueryTokens });
-  const graphqlHttp = createGraphQLHttp({ operations, connections, verify, logger, maxBodyBytes: config.maxBodyBytes });
+  services.presence.follow(connections);
+  const addressOf = createAddressOf(config.trustedProxies);
+  const operations = new Operations({
+    services,
+    rateLimits,
+    metrics,
+    logger,
+    maxTokens: config.maxQueryTokens,
+    limits: config,
+    introspection:
+      config.introspection === 'on' || (config.introspection === 'auto' && config.nodeEnv !== 'production'),
+    trusted: config.trustedDocuments,
+  });
+  const { maxBodyBytes } = config;
+  const { demoToken } = options;
+  const graphqlHttp = createGraphQLHttp({
+    operations,
+    connections,
+    rateLimits,
+    addressOf,
+    verify,
+    metrics,
+    logger,
+    maxBodyBytes,
+    demoToken,
+  });
   const graphqlSocket = new GraphQLSocketDoor({
     operations,
     connections,
+    rateLimits,
+    addressOf,
     verify: verifyConnection,
+    metrics,
     logger,
-    maxMessageBytes: config.maxBodyBytes,
+    maxMessageBytes: maxBodyBytes,
     maxOperationsPerSocket: config.maxOperationsPerSocket,
     connectionInitTimeoutMs: config.connectionInitTimeout,
     pingIntervalMs: config.graphqlPingInterval,
   });
   const legacySocket = new LegacySocketDoor({
-    notifications,
+    services,
     connections,
+    rateLimits,
+    addressOf,
     verify: verifyConnection,
+    metrics,
     logger,
     maxFrameBytes: config.maxLegacyFrameBytes,
     pingIntervalMs: config.legacyPingInterval,
@@ -88,14 +134,19 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   };
   let draining = false;
   const rest = await createRestApp({
-    notifications,
+    services,
     sessions,
+    rateLimits,
+    addressOf,
     verify,
     isReady: async () => !draining && (await options.isReady()),
+    scrapes: options.scrapes,
+    metricsToken: config.metricsToken,
     logger,
     limits: config,
     version: options.version,
-    maxBodyBytes: config.maxBodyBytes,
+    demo: options.demo,
+    maxBodyBytes,
     requestTimeoutMs: config.requestTimeout,
     createServer: (restHandler) =>
       createServer(serverOptions, (request: IncomingMessage, response: ServerResponse) => {
@@ -120,6 +171,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
         ['/api/v1/notifications/ws', (...upgrade) => legacySocket.upgrade(...upgrade)],
       ]),
       allowedOrigins,
+      rateLimits,
+      addressOf,
       logger,
     }),
   );
@@ -136,7 +189,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       server.closeIdleConnections();
       await closed;
       // Those whose clients went away meanwhile are stored all the same.
-      await notifications.drain();
+      await services.notifications.drain();
     },
     async [Symbol.asyncDispose]() {
       for (const owned of [connections, graphqlSocket, legacySocket]) owned[Symbol.dispose]();

@@ -1,7 +1,10 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { WebSocketServer } from 'ws';
 import { CarillonError, MASKED_MESSAGE, forbidden, notFound } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { RateLimits } from '../services/rate-limits.ts';
+import type { AddressOf } from './address.ts';
 import { isOriginAllowed } from './origin.ts';
 
 /** Takes over an upgrade, or rejects before it with the CarillonError to answer. */
@@ -15,11 +18,16 @@ export interface UpgradeRouterOptions {
   /** By exact path. */
   doors: ReadonlyMap<string, UpgradeDoor>;
   allowedOrigins: ReadonlySet<string>;
+  rateLimits: RateLimits;
+  addressOf: AddressOf;
   logger: Logger;
 }
 
-/** The one place where WebSockets come in: path, then origin, then the door's own checks; all before the upgrade. */
-export function createUpgradeRouter({ doors, allowedOrigins, logger }: UpgradeRouterOptions) {
+/**
+ * The one place where WebSockets come in: how many from this address, path, then origin, then the door's own checks; all
+ * before the upgrade.
+ */
+export function createUpgradeRouter({ doors, allowedOrigins, rateLimits, addressOf, logger }: UpgradeRouterOptions) {
   return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Until a door has it, a peer that goes away must not be an unhandled error.
     const ignore = () => {};
@@ -37,6 +45,7 @@ export function createUpgradeRouter({ doors, allowedOrigins, logger }: UpgradeRo
       });
 
     async function route(): Promise<void> {
+      if (rateLimits.isOn) rateLimits.spendOfAddress(addressOf(request), 'upgrade');
       if (!door) throw notFound('WebSocket address');
       if (!isOriginAllowed(request, allowedOrigins)) throw forbidden('This origin is not allowed.');
       await door(request, socket as IncomingMessage['socket'], head);
@@ -44,7 +53,20 @@ export function createUpgradeRouter({ doors, allowedOrigins, logger }: UpgradeRo
   };
 }
 
-function refuse(socket: Duplex, { code: reason, message, httpStatus: code, retryAfterSeconds }: CarillonError): void {
+/** Has handshakes that the library finds fault with refused like all others; by itself it would answer with HTML. */
+export function refuseBadHandshakes(sockets: Pick<WebSocketServer, 'on'>): void {
+  sockets.on('wsClientError', ({ message }, socket, { method }) => {
+    const error =
+      method === 'GET'
+        ? new CarillonError('BAD_USER_INPUT', `${message}.`)
+        : new CarillonError('METHOD_NOT_ALLOWED', 'A WebSocket is opened with GET.');
+    // RFC 6455 section 4.4, and RFC 9110 section 15.5.6.
+    refuse(socket, error, method === 'GET' ? 'Sec-WebSocket-Version: 13' : 'Allow: GET');
+  });
+}
+
+function refuse(socket: Duplex, error: CarillonError, ...headers: string[]): void {
+  const { code: reason, message, httpStatus: code, retryAfterSeconds } = error;
   const body = JSON.stringify({ code, reason, message, metadata: {} });
   // A peer that keeps its side open must not keep the connection.
   socket.once('finish', () => socket.destroy());
@@ -56,6 +78,7 @@ function refuse(socket: Duplex, { code: reason, message, httpStatus: code, retry
       `Content-Length: ${Buffer.byteLength(body)}`,
       ...(code === 401 ? ['WWW-Authenticate: Bearer'] : []),
       ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
+      ...headers,
       '',
       body,
     ].join('\r\n'),

@@ -18,12 +18,18 @@
     const socketUrl = new URL(httpUrl);
     socketUrl.protocol = httpUrl.protocol === 'https:' ? 'wss:' : 'ws:';
 
-    return ({ query, variables, operationName }, { headers = {}, documentAST } = {}) => {
+    return ({ query, variables, operationName }, { headers: given = {}, documentAST } = {}) => {
       const request = { query, variables, operationName };
+      const headers = withoutHints(given);
       return isSubscription(documentAST, operationName)
         ? subscribe(socketUrl.href, request, headers)
         : post(httpUrl.href, request, headers);
     };
+  }
+
+  /** The headers without those that still say where a token goes: with them even the schema would be refused. */
+  function withoutHints(headers) {
+    return Object.fromEntries(Object.entries(headers).filter(([, value]) => !String(value).includes('<token>')));
   }
 
   /** Whether the operation GraphiQL is about to run is a subscription. */
@@ -89,7 +95,9 @@
       return {
         message:
           `WebSocket closed: ${reason.code} ${reason.reason ?? ''}`.trim() +
-          (refused ? '. Put {"Authorization": "Bearer <token>"} into the Headers editor.' : ''),
+          (refused
+            ? '. Put {"Authorization": "Bearer <token>"} into the Headers editor; where the page came with a token, load it again.'
+            : ''),
       };
     }
     return { message: reason instanceof Error ? reason.message : 'WebSocket failed to connect' };
@@ -118,12 +126,29 @@
     document.head.append(policy);
   }
 
+  /**
+   * The variables of the stored tab with the query of the address, which is where GraphiQL keeps the present one. After a
+   * reload it finds that tab again only when it is told them as well; else it would open another one, without them.
+   */
+  function storedVariables() {
+    const query = new URL(location.href).searchParams.get('query');
+    if (query === null) return {};
+    try {
+      const { tabs } = JSON.parse(localStorage.getItem('graphiql:tabState'));
+      const tab = tabs.find((one) => one.query === query);
+      return tab ? { variables: tab.variables ?? '' } : {};
+    } catch {
+      return {}; // nothing is stored, or not by GraphiQL
+    }
+  }
+
   keepToThisHost();
 
   /** Called by the page in place of `YogaGraphiQL.renderYogaGraphiQL`. */
   globalThis.renderCarillonGraphiql = (root, { endpoint, ...options }) => {
     globalThis.YogaGraphiQL.renderYogaGraphiQL(root, {
       ...options,
+      ...storedVariables(),
       fetcher: createFetcher(new URL(endpoint ?? location.pathname, location.href)),
     });
   };

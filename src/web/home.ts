@@ -1,4 +1,4 @@
-/** What a browser sees at the root: where everything is. */
+/** What a browser sees at the root where the console has not been built: where everything is. */
 export const homePage = `<!doctype html>
 <html lang="en">
 <head>
@@ -27,6 +27,7 @@ export const homePage = `<!doctype html>
   <dt><code>/api/v1/notifications/ws</code></dt><dd>the raw WebSocket</dd>
   <dt><a href="/health">/health</a>, <a href="/ready">/ready</a></dt><dd>for whoever operates it</dd>
 </dl>
+<p>The console is not here: it has to be built. In the folder of the server: <code>npm ci &amp;&amp; npm run build</code></p>
 </body>
 </html>
 `;

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { Exchange, channelOf } from '../pubsub/workers.ts';
+import { Census } from './census.ts';
 import type { Order, Report } from './messages.ts';
 
 /** A worker that dies is replaced after this long; one that dies soon again, after twice as long as the last time. */
@@ -44,6 +45,7 @@ export class Crew implements AsyncDisposable {
   readonly #exchange = new Exchange();
   readonly #members = new Set<Member>();
   readonly #listening = new Set<Member>();
+  readonly #census: Census<Member>;
   readonly #stopping = new AbortController();
   readonly #killAll = (): void => {
     for (const { worker } of this.#members) worker.process.kill('SIGKILL');
@@ -57,6 +59,7 @@ export class Crew implements AsyncDisposable {
     this.#config = config;
     this.#logger = logger;
     this.#port = config.port;
+    this.#census = new Census(config.workers, ({ worker }, id) => tell(worker, { kind: 'measure', id }));
     cluster.setupPrimary({ exec: join(import.meta.dirname, 'worker.ts'), args: [] });
     // However this process comes to its end, a worker that is too busy to see it is not left behind.
     process.on('exit', this.#killAll);
@@ -123,6 +126,7 @@ export class Crew implements AsyncDisposable {
     const end = (how: string, { signal = '', clean = false } = {}) => {
       this.#members.delete(member);
       this.#listening.delete(member);
+      this.#census.left(member);
       const words = failure ? `could not start: ${failure.message}` : how;
       ready.reject(failure ?? new Error(`${name} ${words} before it listened`));
       ended.resolve({ how: words, signal, clean });
@@ -134,7 +138,13 @@ export class Crew implements AsyncDisposable {
     if (pid === undefined) return member;
 
     worker.on('message', (report: Report) => {
-      if (report.kind === 'failed') {
+      if (report.kind === 'measured') {
+        this.#census.answered(member, report.id, report.snapshot);
+      } else if (report.kind === 'gather') {
+        void this.#census
+          .gather(this.#listening)
+          .then((gathered) => tell(worker, { kind: 'gathered', id: report.id, gathered }));
+      } else if (report.kind === 'failed') {
         failure = Object.assign(new Error(report.reason), { stack: report.stack });
       } else if (report.kind === 'ready') {
         this.#url ??= report.url;

@@ -1,12 +1,10 @@
 import cluster from 'node:cluster';
 import { announce } from '../announce.ts';
 import type { Config } from '../config.ts';
-import { createContext } from '../context.ts';
 import { migrate } from '../database/migrate.ts';
 import { withSigningKey } from '../database/signing-key.ts';
 import { openStorage } from '../database/storage.ts';
 import type { Logger } from '../logger.ts';
-import { seedDemo } from '../services/demo.ts';
 import { Crew } from './crew.ts';
 
 /** A running server of several processes. Disposing drains it and releases everything. */
@@ -33,6 +31,7 @@ export async function startWorkers(settings: Config, logger: Logger): Promise<Wo
   const shared: Config = {
     ...config,
     databaseUrl: storage.url,
+    demo: storage.embedded ? config.demo : 'off',
     pgPoolMax: Math.max(LEAST_POOL, Math.floor(config.pgPoolMax / config.workers)),
   };
   const demo = storage.embedded && config.demo === 'on';
@@ -50,7 +49,9 @@ export async function startWorkers(settings: Config, logger: Logger): Promise<Wo
 }
 
 async function makeDemo(shared: Config, logger: Logger): Promise<void> {
+  // Only here: it is most of a server, which the primary does without.
+  const [{ createContext }, { seedDemo }] = await Promise.all([import('../context.ts'), import('../services/demo.ts')]);
   // Nobody listens yet: no broker is needed.
   await using context = await createContext({ ...shared, redisUrl: undefined }, logger, { exclusive: true });
-  await seedDemo(context.users, context.notifications);
+  await seedDemo(context.users, context.services.notifications);
 }

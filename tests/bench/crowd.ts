@@ -7,6 +7,8 @@ export interface Crowd {
   readonly small: readonly InboxAddress[];
   /** Additions that each ever had; a fifth of them is gone. */
   readonly additions: { large: number; small: number };
+  /** Who sent all that there is, and who sent little. */
+  readonly senders: { readonly large: InboxAddress; readonly small: readonly InboxAddress[] };
   /**
    * The version at which an inbox with so many additions became quiet: up to here each addition was followed by a
    * change or the deletion of it; from here on there are additions only.
@@ -17,8 +19,13 @@ export interface Crowd {
 }
 
 const TENANT = 'crowd';
+const TABLES = ['inbox', 'notification', 'tombstone', 'receipt', 'sender_log'];
 const SMALL_INBOXES = 5000;
 const SMALL = 50;
+/** Each with 25 receipts. */
+const SMALL_SENDERS = 5000;
+/** So many of them have five receipts without a version yet. */
+const FORGETFUL_SENDERS = 200;
 
 /** Additions that the large inbox ever had. */
 export const LARGE = 375_000;
@@ -48,7 +55,7 @@ const ARRIVALS = `
  * statistics are the caller's.
  */
 export async function gatherCrowd(client: Client): Promise<Crowd> {
-  for (const table of ['inbox', 'notification', 'tombstone']) {
+  for (const table of TABLES) {
     await client.query(`alter table ${table} set (autovacuum_enabled = off)`);
   }
   await client.query('begin');
@@ -63,10 +70,10 @@ export async function gatherCrowd(client: Client): Promise<Crowd> {
       from generate_series(1, ${SMALL_INBOXES + 1}) u) as users`);
   await client.query(`select setval(pg_get_serial_sequence('inbox', 'id'), ${SMALL_INBOXES + 1})`);
   await client.query(`
-    insert into notification (id, inbox_id, seq, version, sender_id, type, priority, channel, status, title, content,
-      created_at, read_at)
+    insert into notification (id, tenant_id, inbox_id, seq, version, sender_id, type, priority, channel, status, title,
+      content, created_at, read_at)
     select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid,
-      inbox_id, seq, version, 'sender', (array['SYSTEM', 'APPROVAL', 'TASK', 'MESSAGE', 'ALERT'])[1 + s % 5],
+      '${TENANT}', inbox_id, seq, version, 'sender', (array['SYSTEM', 'APPROVAL', 'TASK', 'MESSAGE', 'ALERT'])[1 + s % 5],
       (array['LOW', 'NORMAL', 'HIGH', 'URGENT'])[1 + s % 4], 'IN_APP', case when is_read then 'READ' else 'SENT' end,
       'Notification ' || seq, repeat('Some words of it. ', 8), at, case when is_read then at end
     from (${FATE} from (${ARRIVALS}) as arrivals) as fates where not is_gone order by i`);
@@ -74,9 +81,26 @@ export async function gatherCrowd(client: Client): Promise<Crowd> {
     insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
     select inbox_id, gen_random_uuid(), version, seq, at
     from (${FATE} from (${ARRIVALS}) as arrivals) as fates where is_gone order by i`);
+  await client.query(`
+    insert into receipt (tenant_id, sender_id, notification_id, recipient_id, is_read, changed_at, version)
+    select tenant_id, sender_id, id, 'user ' || inbox_id, true, read_at, row_number() over (order by id)
+    from notification where read_at is not null order by id`);
+  await client.query(`
+    insert into receipt (tenant_id, sender_id, notification_id, recipient_id, is_read, changed_at, version)
+    select '${TENANT}', 'sender ' || s, gen_random_uuid(), 'user 1', true, now(), case when n <= 20 or s > ${FORGETFUL_SENDERS} then n end
+    from generate_series(1, 25) n, generate_series(1, ${SMALL_SENDERS}) s order by n, s`);
+  await client.query(`
+    insert into sender_log (tenant_id, user_id, epoch, version)
+    select tenant_id, sender_id, lpad(row_number() over ()::text, 11, '0'), max(version)
+    from receipt group by tenant_id, sender_id`);
   await client.query('commit');
   const address = (user: number): InboxAddress => ({ tenantId: TENANT, userId: `user ${user}` });
+  const sender = (userId: string): InboxAddress => ({ tenantId: TENANT, userId });
   return {
+    senders: {
+      large: sender('sender'),
+      small: Array.from({ length: SMALL_SENDERS }, (_, index) => sender(`sender ${index + 1}`)),
+    },
     large: address(1),
     small: Array.from({ length: SMALL_INBOXES }, (_, index) => address(index + 2)),
     additions: { large: LARGE, small: SMALL },
@@ -89,7 +113,7 @@ export async function gatherCrowd(client: Client): Promise<Crowd> {
 export async function pretendRows(client: Client, factor: number): Promise<void> {
   await client.query(
     `update pg_class set reltuples = reltuples * $1
-     where relkind in ('r', 'i') and reltuples > 0 and (relname ~ '^(inbox|notification|tombstone)')`,
+     where relkind in ('r', 'i') and reltuples > 0 and (relname ~ '^(inbox|notification|tombstone|receipt|sender_log)')`,
     [factor],
   );
 }

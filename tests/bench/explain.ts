@@ -55,7 +55,7 @@ export interface Bounds {
   readonly sorted: number;
 }
 
-const TABLES_OF_THE_LOG = ['notification', 'inbox', 'tombstone'];
+const TABLES_OF_THE_LOG = ['notification', 'inbox', 'tombstone', 'receipt', 'sender_log', 'tenant_activity'];
 
 /** What makes a plan one whose cost grows with the log; nothing for a good one. Each fault shows the whole plan. */
 export function faultsOf(plan: PlanNode, { buffers, sorted }: Bounds): string[] {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { temporaryBase } from '../support/temporary.ts';
 
 export interface ScriptResult {
   code: number | null;
@@ -9,7 +10,10 @@ export interface ScriptResult {
   stderr: string;
 }
 
-/** Runs a script of `bench/` to its end, with nothing of this process's environment but what programs need. */
+/**
+ * Runs a script of `bench/` to its end, with nothing of this process's environment but what programs need. Its databases
+ * go where those of the tests go.
+ */
 export async function runScript(
   name: string,
   args: readonly string[],
@@ -17,7 +21,13 @@ export async function runScript(
 ): Promise<ScriptResult> {
   const child = spawn(process.execPath, [`bench/${name}.ts`, ...args], {
     cwd: join(import.meta.dirname, '..', '..'),
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      TMPDIR: await temporaryBase(),
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);

@@ -6,7 +6,7 @@ export interface Statement {
 }
 
 /** Those that read or write the log; not the framing of transactions, nor settings. */
-const OF_THE_LOG = /\b(notification|inbox|tombstone)\b/;
+const OF_THE_LOG = /\b(notification|inbox|tombstone|receipt|sender_log|tenant_activity)\b/;
 
 /** The forms in which `pg` takes a statement. */
 function statementIn([first, second]: readonly unknown[]): Statement | undefined {

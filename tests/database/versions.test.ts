@@ -82,7 +82,7 @@ async function exercise(app: TestApp): Promise<void> {
     pageInfo: { hasNextPage: true },
   });
   const caller = { tenantId: bob.tenantId, userId: bob.id, roles: [], expiresAtMs: Number.POSITIVE_INFINITY };
-  const events = await app.app.context.notifications.changes(
+  const events = await app.app.context.services.notifications.changes(
     { ...caller, issuedAtMs: 0, sessionId: undefined },
     { after: '-----------0' },
   );

@@ -136,6 +136,21 @@ describe('send refuses', () => {
     expectClean(answer);
   });
 
+  test.each(['expiresAt', 'sendAt', 'title', 'data', 'type'])(
+    'a variable whose %s is nested beyond the stack',
+    async (field) => {
+      const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+      const response = await fetch(app.graphqlUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${me.token}` },
+        // Not JSON.stringify, which recurses.
+        body: `{"query":${JSON.stringify(SEND)},"variables":{"input":{"title":"a","content":"b","${field}":${deep}}}}`,
+      });
+      const answer = (await response.json()) as GraphQLAnswer;
+      expect(refusalOf(answer)).toEqual(badInput(field));
+    },
+  );
+
   test('a variable that lacks a required field', async () => {
     const answer = await app.graphql(SEND, { token: me.token, variables: { input: { title: 'a' } } });
     expect(refusalOf(answer)).toEqual(badInput('content'));

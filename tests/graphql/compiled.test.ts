@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isObjectType } from 'graphql';
 import { createLogger } from '../../src/logger.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import { schema } from '../../src/schema/index.ts';
 import type { Caller } from '../../src/services/caller.ts';
+import type { InboxListener } from '../../src/services/inbox-listener.ts';
 import { Operations, type Subscription } from '../../src/transports/graphql/operations.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { sendMany } from './operations.ts';
@@ -12,9 +14,12 @@ let me: Person;
 
 const operationsOf = (compileAfter: number): Operations =>
   new Operations({
-    notifications: app.app.context.notifications,
+    services: app.app.context.services,
+    metrics: new Metrics(),
     logger: createLogger({ level: 'silent', format: 'json' }),
     maxTokens: 5000,
+    introspection: true,
+    limits: app.config,
     compileAfter,
   });
 const callerOf = ({ id, tenantId }: Person): Caller => ({
@@ -102,7 +107,7 @@ describe('a subscription', () => {
   test('is executed once per event for all that ask for the same, wherever they begin', async () => {
     const operations = operationsOf(0);
     const one = await begin(operations, me);
-    const two = await begin(operations, me, DOCUMENT, { after: one.source.head.epoch + '1' });
+    const two = await begin(operations, me, DOCUMENT, { after: (one.source as InboxListener).head.epoch + '1' });
     const other = await begin(operations, me, DOCUMENT.replace('title', 'title id'));
     expect(two.projection).toBe(one.projection);
     expect(other.projection).not.toBe(one.projection);

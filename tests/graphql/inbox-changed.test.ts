@@ -196,7 +196,7 @@ describe('markAllRead', () => {
 
   test('of two thousand five hundred goes in steps and counts them all', async () => {
     const ada = person();
-    const sends = Array.from({ length: 2500 }, () => app.app.context.notifications.send(caller(ada), hello));
+    const sends = Array.from({ length: 2500 }, () => app.app.context.services.notifications.send(caller(ada), hello));
     await Promise.all(sends);
     const { data } = await run(ada, 'mutation { markAllRead { count unreadCount } }');
     expect(data.markAllRead).toEqual({ count: 2500, unreadCount: 0 });

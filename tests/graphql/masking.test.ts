@@ -46,7 +46,7 @@ test('an argument that turns out to be null where it may not is the fault of the
 
 describe('a failure inside the server', () => {
   test.each(failures)('is masked in %s, and its cause is logged', async (field, method, query) => {
-    jest.spyOn(app.app.context.notifications, method).mockImplementation(() => {
+    jest.spyOn(app.app.context.services.notifications, method).mockImplementation(() => {
       throw new TypeError(SECRET);
     });
     const before = loggedErrors().length;
@@ -59,24 +59,24 @@ describe('a failure inside the server', () => {
   });
 
   test('is masked when what was thrown is no Error', async () => {
-    jest.spyOn(app.app.context.notifications, 'unreadCount').mockRejectedValue(SECRET);
+    jest.spyOn(app.app.context.services.notifications, 'unreadCount').mockRejectedValue(SECRET);
     expectMasked((await app.graphql('{ unreadCount }', { token: person().token })).errors);
   });
 
   test('is masked when a result cannot be written as its type', async () => {
-    jest.spyOn(app.app.context.notifications, 'unreadCount').mockResolvedValue(SECRET as never);
+    jest.spyOn(app.app.context.services.notifications, 'unreadCount').mockResolvedValue(SECRET as never);
     expectMasked((await app.graphql('{ unreadCount }', { token: person().token })).errors);
   });
 
   test('is masked when a subscription cannot begin', async () => {
-    jest.spyOn(app.app.context.notifications, 'additions').mockRejectedValue(new Error(SECRET));
+    jest.spyOn(app.app.context.services.notifications, 'additions').mockRejectedValue(new Error(SECRET));
     const events = await allEventsOf(await subscribeByPost(app, person()));
     expect(events.map(({ event }) => event)).toEqual(['next', 'complete']);
     expectMasked(events[0]?.result?.errors);
   });
 
   test('is masked when a subscription fails on its way', async () => {
-    const { notifications } = app.app.context;
+    const { notifications } = app.app.context.services;
     const additions = notifications.additions.bind(notifications);
     jest.spyOn(notifications, 'additions').mockImplementation(async (...args) => {
       const listener = await additions(...args);

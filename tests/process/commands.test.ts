@@ -65,7 +65,78 @@ describe('the user command', () => {
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       expect(stderr).toContain('Usage:');
     }
-    expect(await user('--help')).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Usage:') });
+    for (const help of ['--help', '-h', 'add -h']) {
+      expect(await user(help)).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Usage:') });
+    }
+  });
+
+  test('names the argument that is wrong', async () => {
+    const cases: [string, number, string][] = [
+      ['', 2, 'say one of: add, list, remove'],
+      ['rename --tenant a', 2, '"rename" is none of: add, list, remove'],
+      ['list more --tenant a', 2, 'unexpected argument "more"'],
+      ['list', 2, '--tenant is needed'],
+      ['remove --tenant a', 2, '--username is needed'],
+      ['list --tenant a --username b', 2, '--username does not go with list'],
+      ['list --nope', 2, "Unknown option '--nope'"],
+      ['list --tenant', 2, "Option '--tenant <value>' argument missing"],
+      ['add --tenant a --username b', 2, '--password-stdin is needed where standard input is no terminal to ask on'],
+      [
+        'add --tenant acme --username fay --password-stdin --role a/b',
+        1,
+        '--role must be letters, digits and _ . : - only.',
+      ],
+      [
+        `add --tenant ${'t'.repeat(129)} --username fay --password-stdin`,
+        1,
+        '--tenant must be at most 128 characters long.',
+      ],
+    ];
+    for (const [args, code, line] of cases) {
+      const result = await user(args, PASSWORD);
+      expect({ code: result.code, line: result.stderr.split('\n')[0] }).toEqual({ code, line });
+    }
+    const short = await user('add --tenant acme --username fay --password-stdin', 'short');
+    expect(short).toEqual({ code: 1, stdout: '', stderr: 'the password must be at least 8 characters long.\n' });
+  });
+
+  test('says in one line why a database cannot be reached, without the password', async () => {
+    const { hostname, port, username, password, pathname } = new URL(app.databaseUrl);
+    const at = `${hostname}:${port}`;
+    const own = pathname.slice(1);
+    const cases: [string, string][] = [
+      ['postgres://u:hush@127.0.0.1:1/none', 'no connection to none at 127.0.0.1:1: nothing listens there'],
+      ['postgres://u:hush@nowhere.invalid/none', 'no connection to none at nowhere.invalid:5432: '],
+      [
+        `postgres://${username}:${password}@${at}/none`,
+        `no connection to none at ${at}: database "none" does not exist`,
+      ],
+      [`postgres://${username}:hush@${at}/${own}`, `no connection to ${own} at ${at}: password authentication failed`],
+    ];
+    for (const [url, reason] of cases) {
+      const { code, stdout, stderr } = await runCommand('user', words('list --tenant a'), {
+        env: { ...env, DATABASE_URL: url },
+      });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^DATABASE_URL: [^\n]+\n$/);
+      expect(stderr).toContain(reason);
+      expect(stderr).not.toContain('hush');
+    }
+  });
+
+  test('needs no Redis: nothing that it does is told there', async () => {
+    const settings = { ...env, REDIS_URL: 'redis://127.0.0.1:1' };
+    expect(await runCommand('user', ['list', '--tenant', 'acme'], { env: settings })).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+  });
+
+  test('says in one line that a folder cannot be used', async () => {
+    const settings = { DATA_DIR: '/dev/null/data' };
+    const { code, stdout, stderr } = await runCommand('user', ['list', '--tenant', 'acme'], { env: settings });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^[^\n]*\/dev\/null[^\n]*\n$/);
   });
 });
 
@@ -91,6 +162,21 @@ describe('the token command', () => {
       expect(stderr).toContain('Usage:');
     }
     expect(await token('--help')).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Usage:') });
+  });
+
+  test('names the argument that is wrong', async () => {
+    const cases: [string, string][] = [
+      ['--user b', '--tenant is needed'],
+      ['--tenant a', '--user is needed'],
+      ['--tenant a --user b --ttl soon', '--ttl must be a duration such as 500ms, 10s, 5m, 24h or 30d'],
+      ['--tenant a --user b --ttl 0s', '--ttl must be at least 1000ms'],
+      [`--tenant a --user ${'u'.repeat(129)}`, '--user must be at most 128 characters long'],
+      ['--tenant a --user b extra', "Unexpected argument 'extra'"],
+    ];
+    for (const [args, line] of cases) {
+      const { code, stderr } = await token(args);
+      expect({ code, line: stderr.split('\n')[0] }).toEqual({ code: 2, line });
+    }
   });
 
   test('exits 1 when there is nothing to sign with, or the settings are wrong', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { graphqlSocketDevice, legacyDevice } from '../cluster/devices.ts';
 import { person, startApp } from '../support/app.ts';
@@ -49,8 +51,11 @@ test('nor one that is ended with its devices still connected', async () => {
 });
 
 test('nor one that could not start', async () => {
-  await using app = await startApp();
-  const { port } = new URL(app.url);
+  // Not by another app, whose own work opens connections when it likes.
+  await using taken = createServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const port = String((taken.address() as AddressInfo).port);
   const fail = () => expect(startApp({ env: { PORT: port } })).rejects.toThrow('EADDRINUSE');
   await fail();
   await expectNoLeaks(fail);

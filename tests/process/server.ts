@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { findPostmaster } from '../../src/database/postgres-process.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const READY = /listening on (http:\/\/[^\s"]+)("\})?$/;
@@ -37,9 +37,9 @@ const environment = (env: Record<string, string>): NodeJS.ProcessEnv => ({
 });
 
 /** The real server, as `npm start` runs it, on a free port unless `env` says otherwise. */
-export function startServer(env: Record<string, string>, { detached = false } = {}): ServerProcess {
+export function startServer(env: Record<string, string>, { detached = false, cwd = root } = {}): ServerProcess {
   const child = spawn(process.execPath, ['src/main.ts'], {
-    cwd: root,
+    cwd,
     env: environment({ PORT: '0', ...env }),
     detached,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -117,9 +117,7 @@ export interface DataDirectory extends AsyncDisposable {
 
 /** A place for an embedded database. Disposing ends what still runs there. */
 export async function createDataDirectory(): Promise<DataDirectory> {
-  const base = await mkdtemp(join(process.getuid?.() === 0 ? '/tmp' : tmpdir(), 'carillon-process-'));
-  // Root's PostgreSQL runs as another user, who has to pass through.
-  await chmod(base, 0o711);
+  const base = await temporaryDirectory('carillon-process-');
   const path = join(base, 'data');
   const postgres = async () => (await findPostmaster(join(path, 'postgres', 'data')))?.pid;
   return {

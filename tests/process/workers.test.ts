@@ -230,10 +230,10 @@ describe('a worker that is killed', () => {
     for (const delayMs of [100, 200, 400]) {
       process.kill(pid, 'SIGKILL');
       await server.line(`(process ${pid}) was ended by SIGKILL; another one starts in ${delayMs} ms`);
-      pid = (await eventually(
+      pid = await eventually<number | undefined>(
         () => workersOf(server).find((each) => each !== steady && each !== pid),
         PATIENCE_MS,
-      )) as number;
+      );
     }
   });
 

@@ -27,7 +27,7 @@ const routes: [method: string, path: string, service: keyof Notifications, body:
 ];
 
 const failWith = (method: keyof Notifications, error: unknown) =>
-  jest.spyOn(app.app.context.notifications, method as 'send').mockRejectedValue(error);
+  jest.spyOn(app.app.context.services.notifications, method as 'send').mockRejectedValue(error);
 
 describe.each(routes)('%s %s', (method, to, service, body) => {
   test('answers an unexpected failure with a masked 500, and logs it', async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { person, startApp } from '../support/app.ts';
 import { createTestDatabase, databaseUrl, withClient } from '../support/postgres.ts';
-import { expectRefusal } from './expect-refusal.ts';
 
 const adminUrl = process.env['TEST_POSTGRES_ADMIN_URL'] as string;
 
@@ -61,7 +60,11 @@ describe('a server whose database is gone', () => {
       client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]),
     );
     const answer = await app.rest('GET', '/api/v1/notifications', { token });
-    if (answer.status !== 200) expectRefusal(answer, [503, 'UNAVAILABLE']);
+    if (answer.status !== 200) {
+      const metadata = { retry_after: 1 };
+      expect(answer.body).toEqual({ code: 503, reason: 'UNAVAILABLE', message: expect.any(String), metadata });
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    }
     expect((await app.rest('GET', '/ready')).status).toBe(200);
   });
 });

@@ -77,6 +77,8 @@ describe('the OpenAPI document', () => {
       ['get', `${path}/{id}`, 'getNotification'],
       ['delete', `${path}/{id}`, 'deleteNotification'],
       ['put', `${path}/{id}/read`, 'markRead'],
+      ['post', `${path}/{id}/recall`, 'recallNotification'],
+      ['get', `${path}/sent`, 'listSent'],
     ]);
   });
 
@@ -155,6 +157,7 @@ describe('the answers of the server are as described', () => {
     await call('POST', path, { body: { title: 'a', content: 'b' } });
     await call('GET', path);
     await call('GET', `${path}/unread-count`);
+    await call('GET', `${path}/sent`);
     await call('GET', `${path}/{id}`, { id: body.id });
     await call('PUT', `${path}/{id}/read`, { id: body.id });
     await call('PUT', `${path}/read`, { body: { ids: [body.id] } });

@@ -49,6 +49,7 @@ describe('a known path with another method is answered 405 with Allow, before an
     [path, ['DELETE', 'PATCH', 'PUT'], 'GET, HEAD, POST'],
     [`${path}/read`, ['GET', 'POST', 'DELETE', 'PATCH'], 'PUT'],
     [`${path}/unread-count`, ['POST', 'PUT', 'DELETE'], 'GET, HEAD'],
+    [`${path}/sent`, ['POST', 'PUT', 'DELETE'], 'GET, HEAD'],
     [`${path}/some-id`, ['POST', 'PUT', 'PATCH'], 'DELETE, GET, HEAD'],
     [`${path}/some-id/read`, ['GET', 'POST', 'DELETE'], 'PUT'],
     ['/api/v1/auth/login', ['GET', 'PUT', 'DELETE'], 'POST'],

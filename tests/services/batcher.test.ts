@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Batcher } from '../../src/services/batcher.ts';
-import { exclusiveKeyOf } from '../../src/services/send-writer.ts';
+import { exclusiveKeyOf } from '../../src/services/send-item.ts';
 import { newAddress, numbers, openServices, sendItem } from './support.ts';
 
 interface Call {

@@ -40,6 +40,7 @@ function createHousekeeping() {
     changes: services.changes,
     hub,
     tombstonesMs: HOUR_MS,
+    deliveriesMs: HOUR_MS,
     notificationsMs: undefined,
   });
   const housekeeping = new Housekeeping({ database, sessions, retention, idempotencyWindowMs: HOUR_MS, logger });
@@ -99,6 +100,17 @@ test('forgets refresh tokens and revocations that have expired', async () => {
   await housekeeping.run();
   expect((await em.find(RefreshToken, {})).map(({ hash }) => hash)).toEqual(['60']);
   expect((await em.find(Revocation, {})).map(({ id }) => id)).toEqual([standing!.id]);
+});
+
+test('forgets what tenants did more than 90 days ago, however much it is', async () => {
+  await using housekeeping = createHousekeeping();
+  await withClient(services.url, (client) =>
+    client.query(`insert into tenant_activity (tenant_id, hour, kind, count)
+      select 'tenant ' || n, now() - (case when n > 10 then interval '90 days 1 hour' else interval '89 days' end), 'read', 1
+      from generate_series(1, 2600) n`),
+  );
+  await housekeeping.run();
+  expect(await count('tenant_activity')).toBe(10);
 });
 
 test('two rounds at once do not hinder each other', async () => {

@@ -237,6 +237,22 @@ test('an inbox that was lost and began anew tells its listeners so; those of add
   expect([reader.versions, again.versions, reader.resets.length]).toEqual([[2, 3], [2, 3], 1]);
 });
 
+test('an inbox that is gone is told at the next comparison, before anything new comes to it', async () => {
+  await using world = await setUp();
+  const { hub } = world;
+  const address = newAddress();
+  publish(hub, address, await store(address, 3));
+  await using reader = await Reader.open(hub, address);
+  await using unknown = await Reader.open(hub, newAddress());
+  await withClient(services.url, (client) => client.query('delete from inbox where user_id = $1', [address.userId]));
+  await hub.sweep();
+  expect(await reader.reset()).toMatchObject({ reason: 'INBOX_BEGAN_ANEW', version: 0, unreadCount: 0, totalCount: 0 });
+  publish(hub, address, await store(address, 2));
+  await reader.reached(2);
+  await hub.sweep();
+  expect([reader.versions, reader.resets.length, unknown.resets]).toEqual([[1, 2], 1, []]);
+});
+
 test('a comparison that is asked for during another is made after it', async () => {
   await using world = await setUp({ drop: 1 });
   const { hub, log } = world;

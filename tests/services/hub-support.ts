@@ -1,4 +1,5 @@
 import { createLogger } from '../../src/logger.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Topics } from '../../src/pubsub/topics.ts';
 import type { InboxAddress } from '../../src/services/caller.ts';
 import { Hub, type ListenOptions } from '../../src/services/hub.ts';
@@ -59,6 +60,7 @@ export const createHub = (
     topics,
     log,
     replays,
+    metrics: new Metrics(),
     logger: createLogger({ level: 'silent', format: 'json' }),
     maxWaitingEvents,
     sweepIntervalMs: HOUR_MS,

@@ -4,10 +4,11 @@ import type { InboxAddress } from '../../src/services/caller.ts';
 import type { InboxEvent } from '../../src/services/inbox-event.ts';
 import { InboxReplays } from '../../src/services/inbox-replay.ts';
 import { InboxModel } from './inbox-model.ts';
-import { fold, idsOf, outlineOf, readAll } from './replay-support.ts';
+import { fold, idsOf, isRecall, outlineOf, readAll } from './replay-support.ts';
 import { type Services, newAddress, numbers, openServices, sendItems } from './support.ts';
 
 const TIME_LIMIT_MS = 5000;
+const HOUR_MS = 3_600_000;
 
 let services: Services;
 /** Readers with pages from the smallest to those of the product. */
@@ -26,7 +27,7 @@ afterAll(async () => {
 /** Picks are places among all ids that ever were; what is deleted by then is picked all the same. */
 type Operation =
   | { kind: 'send'; count: number }
-  | { kind: 'read' | 'delete'; picks: number[] }
+  | { kind: 'read' | 'delete' | 'recall'; picks: number[] }
   | { kind: 'unread'; pick: number }
   | { kind: 'readUpTo'; version: number; most: number };
 
@@ -34,7 +35,10 @@ const pick = fc.nat({ max: 30 });
 const picks = fc.array(pick, { minLength: 1, maxLength: 5 });
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('send' as const), count: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('read' as const, 'delete' as const), picks }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constantFrom('read' as const, 'delete' as const, 'recall' as const), picks }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('unread' as const), pick }) },
   {
     weight: 1,
@@ -75,6 +79,15 @@ class Inbox {
       const { event } = await changes.markUnread(address, first);
       return { events: event ? [event] : [], foreseen: () => (model.state.get(first) === true ? [first] : []) };
     }
+    if (what.kind === 'recall') {
+      const scope = { tenantId: address.tenantId, senderId: 'sender', windowMs: HOUR_MS };
+      const departed = await services.departures.recall(ids, scope);
+      expect(departed.map((each) => each.address)).toEqual(departed.map(() => address));
+      return {
+        events: departed.map(({ event }) => event),
+        foreseen: () => ids.filter((id) => model.state.has(id)),
+      };
+    }
     const { event } = what.kind === 'read' ? await changes.markRead(address, ids) : await changes.delete(address, ids);
     const isMeant = (id: string) => (what.kind === 'read' ? model.state.get(id) === false : model.state.has(id));
     return { events: event ? [event] : [], foreseen: () => ids.filter(isMeant) };
@@ -82,7 +95,7 @@ class Inbox {
 
   /** Takes an event over into the model, and expects that it says where the inbox stands after it. */
   take(event: InboxEvent): void {
-    this.model.apply({ kind: event.kind, ids: idsOf(event) });
+    this.model.apply({ kind: event.kind, ids: idsOf(event), recalled: isRecall(event) });
     expect(event).toMatchObject(this.model.head);
     expect(event.previousVersion).toBe(event.version - 1);
   }

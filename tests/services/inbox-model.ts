@@ -1,6 +1,8 @@
 export interface ModelChange {
   kind: 'added' | 'read' | 'updated' | 'deleted';
   ids: readonly string[];
+  /** Of a deletion: whether it was a recall. */
+  recalled?: boolean;
 }
 
 export interface Outline {
@@ -8,6 +10,7 @@ export interface Outline {
   version: number;
   previousVersion: number;
   ids: string[];
+  recalled: boolean;
 }
 
 /** What an inbox must be like after a history of changes, as plainly as it can be said. */
@@ -59,6 +62,12 @@ export class InboxModel {
     return this.apply({ kind: 'deleted', ids: [...new Set(ids)].filter((id) => this.state.has(id)) });
   }
 
+  /** Answers with those that were there. */
+  recall(ids: readonly string[]): readonly string[] {
+    const present = [...new Set(ids)].filter((id) => this.state.has(id));
+    return this.apply({ kind: 'deleted', ids: present, recalled: true });
+  }
+
   /** Takes over a change that has been seen to be right. */
   apply(change: ModelChange): readonly string[] {
     if (change.ids.length > 0) this.#history.push(change);
@@ -90,8 +99,8 @@ export class InboxModel {
     for (let version = after + 1; version <= this.#history.length; version += 1) {
       const ids = this.#groupAt(version, known);
       const previousVersion = outlines.at(-1)?.version ?? after;
-      const { kind } = this.#history[version - 1] as ModelChange;
-      if (ids.length > 0) outlines.push({ kind, version, previousVersion, ids });
+      const { kind, recalled = false } = this.#history[version - 1] as ModelChange;
+      if (ids.length > 0) outlines.push({ kind, version, previousVersion, ids, recalled });
     }
     return outlines;
   }

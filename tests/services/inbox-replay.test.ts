@@ -127,8 +127,8 @@ describe('between two pages', () => {
     expect(unaware.events.map(({ kind }) => kind)).toEqual(['added']);
     const aware = await readAll(services.replays.after(address, 1, { knownUpTo: 3 }));
     expect(aware.events.map(outlineOf)).toEqual([
-      { kind: 'added', version: 2, previousVersion: 1, ids: [ids[1]] },
-      { kind: 'deleted', version: 4, previousVersion: 2, ids: [ids[2]] },
+      { kind: 'added', version: 2, previousVersion: 1, ids: [ids[1]], recalled: false },
+      { kind: 'deleted', version: 4, previousVersion: 2, ids: [ids[2]], recalled: false },
     ]);
   });
 });

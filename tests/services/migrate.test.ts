@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { connectDatabase } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { connectMigrator } from '../../src/database/migrator.ts';
 import { migrations } from '../../src/entities/migrations/index.ts';
 import { databaseUrl, withClient } from '../support/postgres.ts';
 
@@ -51,6 +52,28 @@ describe('an empty database', () => {
       await orm.close(true);
     }
   });
+});
+
+test('what was sent before is its sender’s, in the tenant of its inbox', async () => {
+  const orm = await connectMigrator({ url, poolMax: 2, timeoutMs: 10_000 });
+  try {
+    await orm.migrator.up({ to: 'Migration20261124_changed_index' });
+  } finally {
+    await orm.close(true);
+  }
+  await withClient(url, async (client) => {
+    await client.query(`insert into inbox (tenant_id, user_id, epoch, version, total, unread)
+      select 'tenant ' || n, 'user', 'epoch', 1, 1, 1 from generate_series(1, 2) n`);
+    await client.query(`insert into notification (id, inbox_id, seq, version, sender_id, type, priority, channel, status,
+        title, content, created_at)
+      select gen_random_uuid(), id, 1, 1, 'sender', 'TASK', 'LOW', 'IN_APP', 'SENT', tenant_id, 'c', now() from inbox`);
+  });
+  await migrate(url);
+  const rows = await withClient(url, async (client) => {
+    const query = 'select tenant_id, title from notification order by title';
+    return (await client.query<{ tenant_id: string; title: string }>(query)).rows;
+  });
+  expect(rows).toEqual([1, 2].map((n) => ({ tenant_id: `tenant ${n}`, title: `tenant ${n}` })));
 });
 
 test('a migration that fails leaves the lock free, so that the next start can try again', async () => {

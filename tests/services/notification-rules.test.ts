@@ -3,7 +3,7 @@ import { loadConfig } from '../../src/config.ts';
 import { CarillonError } from '../../src/errors.ts';
 import { type SendInput, createRules } from '../../src/services/notification-rules.ts';
 
-const rules = createRules(loadConfig({}));
+const rules = createRules(loadConfig({}), ['IN_APP', 'EMAIL', 'SMS']);
 const send = (input: Partial<Record<keyof SendInput, unknown>>) =>
   rules.send({ title: 'Title', content: 'Content', ...input } as SendInput);
 
@@ -17,15 +17,29 @@ test('what is not said takes its default, and null means the same as nothing', (
     type: 'SYSTEM',
     priority: 'NORMAL',
     channel: 'IN_APP',
+    channels: [],
+    addresses: [],
     link: null,
     data: null,
     relatedType: null,
     relatedId: null,
     idempotencyKey: null,
+    expiresAt: null,
+    sendAt: null,
   };
   expect(send({})).toEqual(defaults);
   const nothing = { type: null, priority: null, channel: null, link: null, data: null, idempotencyKey: null };
-  expect(send({ ...nothing, relatedType: null, relatedId: null, recipientId: null })).toMatchObject(defaults);
+  const never = { expiresAt: null, sendAt: null };
+  expect(send({ ...nothing, ...never, relatedType: null, relatedId: null, recipientId: null })).toMatchObject(defaults);
+});
+
+test.each<[string[], Partial<SendInput>]>([
+  [[], { channels: ['IN_APP'] }],
+  [['EMAIL'], { channel: 'EMAIL' }],
+  [['EMAIL', 'SMS'], { channel: 'EMAIL', channels: ['SMS', 'IN_APP', 'EMAIL'] }],
+  [['SMS', 'EMAIL'], { channels: ['SMS', 'EMAIL', 'SMS'] }],
+])('it goes out by %j when it is sent with %j', (channels, input) => {
+  expect(send(input)).toMatchObject({ channels, channel: channels[0] ?? 'IN_APP' });
 });
 
 test.each<[string, Partial<Record<keyof SendInput, unknown>>]>([
@@ -60,6 +74,9 @@ test.each<[string, string, unknown]>([
   ['a type in lower case', 'type', 'system'],
   ['an unknown priority', 'priority', 'HIGHEST'],
   ['an unknown channel', 'channel', 'PIGEON'],
+  ['an unknown channel among others', 'channels', ['EMAIL', 'PIGEON']],
+  ['an empty address', 'addresses', [{ channel: 'EMAIL', address: '' }]],
+  ['51 addresses', 'addresses', Array.from({ length: 51 }, () => ({ channel: 'SMS', address: '+4912345' }))],
   ['a script for a link', 'link', 'javascript:alert(1)'],
   ['a script behind a tab', 'link', 'java\tscript:alert(1)'],
   ['a data link', 'link', 'data:text/html,x'],

@@ -3,15 +3,28 @@ import { Client } from 'pg';
 import type { InboxAddress } from '../../src/services/caller.ts';
 import type { Filter } from '../../src/services/inbox-filter.ts';
 import type { PageRequest } from '../../src/services/inbox-page-reader.ts';
+import type { Paging } from '../../src/services/paging.ts';
 import { type Crowd, LARGE, gatherCrowd, pretendRows } from '../bench/crowd.ts';
 import { type Bounds, type PlanMode, explain, faultsOf } from '../bench/explain.ts';
 import { type Statement, recordStatements } from '../bench/statements.ts';
-import { type Services, newAddress, openServices } from './support.ts';
+import { encodeSentCursor } from '../../src/services/sent-cursor.ts';
+import type { SentFilter } from '../../src/services/sent-notifications.ts';
+import { createDueWork } from './due-support.ts';
+import { type Services, callerAt, newAddress, openServices } from './support.ts';
 
 const ONE_ROW: Bounds = { buffers: 20, sorted: 1 };
 
 /** As many as a page of a hundred, where each row lies on a page of its own, with what leads to them. */
 const PAGE: Bounds = { buffers: 125, sorted: 101 };
+
+/** Each row also leads to the inbox that it is in. */
+const SENT_PAGE: Bounds = { buffers: 180, sorted: 22 };
+const LARGEST_SENT_PAGE: Bounds = { buffers: 700, sorted: 102 };
+
+const RECEIPTS_PAGE: Bounds = { buffers: 125, sorted: 101 };
+
+/** A thousand receipts without a version, each on a page of its own. */
+const LOOK_FOR_UNNUMBERED: Bounds = { buffers: 1100, sorted: 1000 };
 
 /** Some twenty rows of each of three kinds. */
 const FIRST_CHANGES: Bounds = { buffers: 125, sorted: 75 };
@@ -38,12 +51,16 @@ interface Read {
 }
 
 let services: Services;
+let dueWork: ReturnType<typeof createDueWork>;
 let client: Client;
 let crowd: Crowd;
 const ids = new Map<InboxAddress, string>();
+/** In the middle of what was sent. */
+let middleId: string;
 
 beforeAll(async () => {
   services = await openServices();
+  dueWork = createDueWork(services);
   client = new Client({ connectionString: services.url });
   await client.connect();
   crowd = await gatherCrowd(client);
@@ -51,9 +68,12 @@ beforeAll(async () => {
     const { notifications } = await services.log.page(address, { filter: {}, order: 'newest', limit: 1, offset: 5 });
     ids.set(address, notifications[0]!.id);
   }
+  const { rows } = await client.query<{ id: string }>('select id from notification order by id offset 200000 limit 1');
+  middleId = rows[0]!.id;
 }, 60_000);
 afterAll(async () => {
   await client?.end();
+  await dueWork?.[Symbol.asyncDispose]();
   await services?.[Symbol.asyncDispose]();
 });
 
@@ -87,6 +107,36 @@ function changes(name: string, after: (additions: number) => number, additionsOn
   };
 }
 
+const senderOf = (address: InboxAddress): InboxAddress =>
+  address === crowd.large ? crowd.senders.large : crowd.senders.small[77]!;
+
+/** Of the one who sent all that there is. */
+function sent(
+  name: string,
+  paging: () => Paging,
+  filter: (address: InboxAddress) => SentFilter = () => ({}),
+  bounds = SENT_PAGE,
+): Read {
+  return {
+    name: `a page of what was sent, ${name}`,
+    bounds,
+    run: (address) => services.sent.list(callerAt(crowd.senders.large), paging(), filter(address)),
+  };
+}
+
+const fromMiddle = () => encodeSentCursor(crowd.senders.large, middleId);
+
+function receipts(name: string, after: (head: number) => number): Read {
+  return {
+    name: `a page of receipts ${name}`,
+    bounds: RECEIPTS_PAGE,
+    run: async (address) => {
+      const { version } = await services.receipts.head(senderOf(address));
+      return services.receipts.after(senderOf(address), after(version));
+    },
+  };
+}
+
 async function readTwoPages(address: InboxAddress, after: number): Promise<void> {
   const reader = services.replays.after(address, after);
   await reader.next();
@@ -102,6 +152,12 @@ const reads: Read[] = [
   { name: 'the count of unread ones', bounds: ONE_ROW, run: (address) => services.log.count(address, unread) },
   { name: 'one by its id', bounds: ONE_ROW, run: (address) => services.log.find(address, ids.get(address)!) },
   { name: 'one of somebody else', bounds: ONE_ROW, run: () => services.log.find(newAddress(), ids.get(crowd.large)!) },
+  {
+    name: 'one as its sender sees it',
+    bounds: ONE_ROW,
+    run: (address) => services.log.findSent(address.tenantId, 'sender', ids.get(address)!),
+  },
+  { name: 'the look at what is due', bounds: ONE_ROW, run: () => dueWork.run() },
   page('of the newest', {}),
   page('of the oldest', { order: 'oldest' }),
   page('of the largest size', { limit: 101 }),
@@ -126,6 +182,36 @@ const reads: Read[] = [
     bounds: passingOver(FURTHER_CHANGES, deletionsSinceMiddle),
     needs: 'statistics',
     run: (address, additions) => readTwoPages(address, middle(additions)),
+  },
+  sent('of the newest', () => ({})),
+  sent('of the oldest', () => ({ last: 20 })),
+  sent('of the largest size', () => ({ first: 100 }), undefined, LARGEST_SENT_PAGE),
+  sent('after a cursor', () => ({ after: fromMiddle() })),
+  sent('before a cursor', () => ({ last: 20, before: fromMiddle() })),
+  sent(
+    'not read yet',
+    () => ({}),
+    () => ({ read: false }),
+  ),
+  sent(
+    'read, after a cursor',
+    () => ({ after: fromMiddle() }),
+    () => ({ read: true }),
+  ),
+  {
+    name: 'what was sent, by the number of a page',
+    bounds: SENT_PAGE,
+    run: () => services.sent.listPage(callerAt(crowd.senders.large), 2, 20),
+  },
+  { name: 'the head of receipts', bounds: ONE_ROW, run: (address) => services.receipts.head(senderOf(address)) },
+  receipts('at the head', (version) => version),
+  receipts('from the beginning', () => 0),
+  receipts('from the middle', (version) => Math.floor(version / 2)),
+  { name: 'numbering', bounds: RECEIPTS_PAGE, run: (address) => services.receipts.number([senderOf(address)]) },
+  {
+    name: 'the look for receipts without a version',
+    bounds: LOOK_FOR_UNNUMBERED,
+    run: () => services.receipts.unnumbered(),
   },
   {
     name: 'the heads of many inboxes together',
@@ -175,7 +261,7 @@ const states: { state: string; lacks: readonly Need[]; prepare: () => Promise<un
   {
     state: 'of 550,000 rows',
     lacks: ['more inboxes than are asked for together'],
-    prepare: () => client.query('vacuum (analyze) notification, inbox, tombstone'),
+    prepare: () => client.query('vacuum (analyze) notification, inbox, tombstone, receipt, sender_log'),
   },
   { state: 'that passes for fifty million rows', lacks: [], prepare: () => pretendRows(client, 100) },
 ];

@@ -7,6 +7,8 @@ import type { Outline } from './inbox-model.ts';
 
 export const idsOf = (event: InboxEvent): readonly string[] => ('ids' in event ? event.ids : [event.notification.id]);
 
+export const isRecall = (event: InboxEvent): boolean => event.kind === 'deleted' && event.recalled;
+
 /** Expects that a change did to these ids, in whatever order, what it was meant to, and to no others. */
 export function expectIds({ event }: ChangeResult, ids: readonly string[]): void {
   expect(event ? idsOf(event).toSorted() : []).toEqual(ids.toSorted());
@@ -18,6 +20,7 @@ export const outlineOf = (event: InboxEvent): Outline => ({
   version: event.version,
   previousVersion: event.previousVersion,
   ids: idsOf(event).toSorted(),
+  recalled: isRecall(event),
 });
 
 /** What a reader holds, read or not by id, who held `state` and was told `events`. */

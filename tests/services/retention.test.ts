@@ -31,7 +31,7 @@ beforeAll(async () => {
   const { database, hub } = app.app.context;
   log = new InboxLog(database);
   changes = new InboxChanges(database);
-  const ages = { tombstonesMs: TOMBSTONES_MS, notificationsMs: NOTIFICATIONS_MS };
+  const ages = { tombstonesMs: TOMBSTONES_MS, notificationsMs: NOTIFICATIONS_MS, deliveriesMs: DAY_MS };
   retention = new Retention({ database, changes, hub, ...ages });
 });
 afterAll(async () => {
@@ -255,7 +255,7 @@ describe('notifications', () => {
     const items = numbers(1, 1100).map((nth) => sendItem(addresses[nth % 7]!, { id: idAt(NOTIFICATIONS_MS + nth) }));
     await createSendWriter(app.app.context.database, DAY_MS)(items);
     const { database, hub } = app.app.context;
-    const ages = { tombstonesMs: TOMBSTONES_MS, notificationsMs: NOTIFICATIONS_MS };
+    const ages = { tombstonesMs: TOMBSTONES_MS, notificationsMs: NOTIFICATIONS_MS, deliveriesMs: DAY_MS };
     const other = new Retention({ database, changes, hub, ...ages });
     await Promise.all([retention, other].map((each) => runTo(() => each.deleteNotifications())));
     expect([await count('notification'), await count('tombstone')]).toEqual([0, 1100]);
@@ -267,7 +267,14 @@ describe('notifications', () => {
   test('are kept for ever when no age is set', async () => {
     const { database, hub } = app.app.context;
     await createSendWriter(database, DAY_MS)([sendItem(address, { id: idAt(20 * NOTIFICATIONS_MS) })]);
-    const keeping = new Retention({ database, changes, hub, tombstonesMs: 1, notificationsMs: undefined });
+    const keeping = new Retention({
+      database,
+      changes,
+      hub,
+      tombstonesMs: 1,
+      notificationsMs: undefined,
+      deliveriesMs: DAY_MS,
+    });
     expect(await keeping.deleteNotifications()).toBe(false);
     expect(await count('notification')).toBe(1);
   });

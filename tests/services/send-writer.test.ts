@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CarillonError } from '../../src/errors.ts';
 import { decodeCursor } from '../../src/services/cursor.ts';
-import { type SendItem, createSendWriter } from '../../src/services/send-writer.ts';
+import type { SendItem } from '../../src/services/send-item.ts';
+import { createSendWriter } from '../../src/services/send-writer.ts';
 import { withClient } from '../support/postgres.ts';
 import {
   type Services,

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, connectDatabase } from '../../src/database/database.ts';
-import type { InboxAddress } from '../../src/services/caller.ts';
+import type { Caller, InboxAddress } from '../../src/services/caller.ts';
 import { InboxChanges } from '../../src/services/inbox-changes.ts';
+import { InboxDepartures } from '../../src/services/inbox-departures.ts';
 import type { InboxEvent } from '../../src/services/inbox-event.ts';
 import { InboxLog } from '../../src/services/inbox-log.ts';
 import { InboxReplays } from '../../src/services/inbox-replay.ts';
-import { type SendItem, type SendResult, createSendWriter } from '../../src/services/send-writer.ts';
+import { ReceiptLog } from '../../src/services/receipt-log.ts';
+import type { SendItem, SendResult } from '../../src/services/send-item.ts';
+import { createSendWriter } from '../../src/services/send-writer.ts';
+import { SentNotifications } from '../../src/services/sent-notifications.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const DAY_MS = 86_400_000;
@@ -18,6 +22,9 @@ export interface Services extends AsyncDisposable {
   readonly log: InboxLog;
   readonly replays: InboxReplays;
   readonly changes: InboxChanges;
+  readonly departures: InboxDepartures;
+  readonly receipts: ReceiptLog;
+  readonly sent: SentNotifications;
   readonly write: ReturnType<typeof createSendWriter>;
   /** Stores items that must all be accepted, and answers with what changed. */
   store(items: readonly SendItem[]): Promise<InboxEvent[]>;
@@ -36,6 +43,9 @@ export async function openServices({ idempotencyWindowMs = DAY_MS } = {}): Promi
     log: new InboxLog(database),
     replays: new InboxReplays(database),
     changes: new InboxChanges(database),
+    departures: new InboxDepartures(database),
+    receipts: new ReceiptLog(database),
+    sent: new SentNotifications(database, { defaultPageSize: 20, maxPageSize: 100 }),
     write,
     async store(items) {
       return (await write(items)).map(eventOf);
@@ -55,6 +65,16 @@ export function eventOf(result: SendResult | Error | undefined): InboxEvent {
   return event;
 }
 
+/** Somebody with a token of that tenant and user. */
+export const callerAt = ({ tenantId, userId }: InboxAddress): Caller => ({
+  tenantId,
+  userId,
+  roles: [],
+  expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: 0,
+  sessionId: undefined,
+});
+
 export const newAddress = (): InboxAddress => ({ tenantId: 'acme', userId: randomUUID() });
 
 export function sendItem({ tenantId, userId }: InboxAddress, overrides: Partial<SendItem> = {}): SendItem {
@@ -66,6 +86,9 @@ export function sendItem({ tenantId, userId }: InboxAddress, overrides: Partial<
     type: 'SYSTEM',
     priority: 'NORMAL',
     channel: 'IN_APP',
+    channels: [],
+    addresses: [],
+    targets: [],
     title: 'Title',
     content: 'Content',
     link: null,
@@ -74,6 +97,8 @@ export function sendItem({ tenantId, userId }: InboxAddress, overrides: Partial<
     relatedType: null,
     relatedId: null,
     idempotencyKey: null,
+    expiresAt: null,
+    sendAt: null,
     ...overrides,
   };
 }

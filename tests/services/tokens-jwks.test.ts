@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { createLogger } from '../../src/logger.ts';
-import { Tokens } from '../../src/services/tokens.ts';
+import { type TokenConfig, Tokens } from '../../src/services/tokens.ts';
 
 const REFUSED = { code: 'UNAUTHENTICATED', message: 'The token is not valid.' };
 const UNAVAILABLE = { code: 'UNAVAILABLE', retryAfterSeconds: expect.any(Number) };
@@ -54,11 +54,14 @@ async function startJwks(answer: JwksServer['answer']): Promise<JwksServer> {
 }
 
 const logger = createLogger({ level: 'silent', format: 'json' });
-const tokensFor = (jwtJwksUrl: string, more: { jwtSecret?: string; jwtPublicKey?: string } = {}) =>
+const tokensFor = (jwtJwksUrl: string, more: Partial<TokenConfig> = {}) =>
   new Tokens(
     {
       jwtSecret: undefined,
+      jwtPreviousSecrets: undefined,
       jwtPublicKey: undefined,
+      jwtAlgorithms: ['HS256', 'RS256', 'ES256'],
+      jwtClockTolerance: 0,
       jwtIssuer: undefined,
       jwtAudience: undefined,
       accessTokenTtl: 3_600_000,
@@ -174,7 +177,7 @@ describe('when the JWKS address', () => {
 
   test('is not there, tokens of known keys, and of other configured ones, go on working', async () => {
     const pem = ec.publicKey.export({ type: 'spki', format: 'pem' }) as string;
-    const tokens = tokensFor(jwks.url, { jwtSecret: SECRET, jwtPublicKey: pem });
+    const tokens = tokensFor(jwks.url, { jwtSecret: SECRET, jwtPublicKey: [pem] });
     const known = sign(one.privateKey, 'one');
     await tokens.verify(known);
     await jwks[Symbol.asyncDispose]();
@@ -212,7 +215,7 @@ describe('a key that was once fetched', () => {
 
 test('with a public key and a JWKS address, tokens of either are accepted', async () => {
   const pem = stranger.publicKey.export({ type: 'spki', format: 'pem' }) as string;
-  const tokens = tokensFor(jwks.url, { jwtPublicKey: pem });
+  const tokens = tokensFor(jwks.url, { jwtPublicKey: [pem] });
   expect((await tokens.verify(sign(stranger.privateKey, undefined))).userId).toBe('u');
   expect((await tokens.verify(sign(one.privateKey, 'one'))).userId).toBe('u');
   await expect(tokens.verify(sign(rsaKey().privateKey, 'one'))).rejects.toMatchObject(REFUSED);

@@ -27,7 +27,12 @@ const logger = createLogger({
 
 function tokensWith(config: Partial<TokenConfig>): Tokens {
   const unset = { jwtPublicKey: undefined, jwtJwksUrl: undefined, jwtIssuer: undefined, jwtAudience: undefined };
-  return new Tokens({ jwtSecret: undefined, ...unset, accessTokenTtl: 3_600_000, ...config }, logger);
+  const defaults = {
+    jwtPreviousSecrets: undefined,
+    jwtAlgorithms: ['HS256', 'RS256', 'ES256'] as const,
+    jwtClockTolerance: 0,
+  };
+  return new Tokens({ jwtSecret: undefined, ...unset, ...defaults, accessTokenTtl: 3_600_000, ...config }, logger);
 }
 const hs256 = tokensWith({ jwtSecret: SECRET });
 
@@ -81,13 +86,59 @@ describe('the caller that a token names', () => {
 describe('a token is accepted by the key that is configured', () => {
   test.each([
     ['HS256', { jwtSecret: SECRET }, SECRET],
-    ['RS256', { jwtPublicKey: rsaPem }, rsa.privateKey],
-    ['ES256', { jwtPublicKey: ecPem }, ec.privateKey],
-    ['HS256', { jwtSecret: SECRET, jwtPublicKey: ecPem }, SECRET],
-    ['ES256', { jwtSecret: SECRET, jwtPublicKey: ecPem }, ec.privateKey],
+    ['RS256', { jwtPublicKey: [rsaPem] }, rsa.privateKey],
+    ['ES256', { jwtPublicKey: [ecPem] }, ec.privateKey],
+    ['HS256', { jwtSecret: SECRET, jwtPublicKey: [ecPem] }, SECRET],
+    ['ES256', { jwtSecret: SECRET, jwtPublicKey: [ecPem] }, ec.privateKey],
   ] as const)('%s with %j', async (algorithm, config, key) => {
     const caller = await tokensWith(config).verify(jwt.sign(claims, key, { algorithm }));
     expect(caller.userId).toBe('u');
+  });
+
+  test('any of several keys, of whatever kind', async () => {
+    const previous = 'a secret from before, also longer than 32 bytes';
+    const keys = [rsaPem, otherRsa.publicKey.export(pem) as string, ecPem];
+    const tokens = tokensWith({ jwtSecret: SECRET, jwtPreviousSecrets: [previous], jwtPublicKey: keys });
+    for (const [key, algorithm] of [
+      [SECRET, 'HS256'],
+      [previous, 'HS256'],
+      [rsa.privateKey, 'RS256'],
+      [otherRsa.privateKey, 'RS256'],
+      [ec.privateKey, 'ES256'],
+    ] as const) {
+      expect((await tokens.verify(jwt.sign(claims, key, { algorithm }))).userId).toBe('u');
+    }
+    const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    for (const token of [jwt.sign(claims, stranger, { algorithm: 'RS256' }), sign(claims).replace(/.$/, '')]) {
+      await expect(tokens.verify(token)).rejects.toMatchObject(REFUSED);
+    }
+    // What is signed anew is signed with the present secret.
+    expect(() => jwt.verify(tokens.sign({ tenantId: 't', userId: 'u', roles: [] }), SECRET)).not.toThrow();
+  });
+
+  test('the algorithms that are allowed, and no others', async () => {
+    const tokens = tokensWith({
+      jwtSecret: SECRET,
+      jwtPublicKey: [rsaPem, p384.publicKey.export(pem) as string],
+      jwtAlgorithms: ['PS256', 'ES384'],
+    });
+    expect((await tokens.verify(jwt.sign(claims, rsa.privateKey, { algorithm: 'PS256' }))).userId).toBe('u');
+    expect((await tokens.verify(jwt.sign(claims, p384.privateKey, { algorithm: 'ES384' }))).userId).toBe('u');
+    for (const token of [sign(claims), jwt.sign(claims, rsa.privateKey, { algorithm: 'RS256' })]) {
+      await expect(tokens.verify(token)).rejects.toMatchObject(REFUSED);
+    }
+  });
+
+  test('clocks that are off by as much as the setting says', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const early = sign({ ...claims, nbf: now + 50 });
+    const late = sign({ ...claims, exp: now - 50 });
+    for (const token of [early, late]) {
+      const caller = await tokensWith({ jwtSecret: SECRET, jwtClockTolerance: 60_000 }).verify(token);
+      expect(caller.expiresAtMs).toBeGreaterThan(Date.now());
+      const strict = tokensWith({ jwtSecret: SECRET, jwtClockTolerance: 40_000 });
+      await expect(strict.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
   });
 
   test('the required issuer and audience among others', async () => {
@@ -110,8 +161,8 @@ describe('a token is accepted by the key that is configured', () => {
 });
 
 describe('a token is refused in the same words whatever is wrong:', () => {
-  const rs256 = tokensWith({ jwtPublicKey: rsaPem });
-  const es256 = tokensWith({ jwtPublicKey: ecPem });
+  const rs256 = tokensWith({ jwtPublicKey: [rsaPem] });
+  const es256 = tokensWith({ jwtPublicKey: [ecPem] });
   test.each<[string, Tokens, string]>([
     ['no algorithm', hs256, `${encode({ alg: 'none' })}.${encode(claims)}.`],
     ['no algorithm, in other letters', hs256, `${encode({ alg: 'nOnE' })}.${encode(claims)}.`],
@@ -121,7 +172,7 @@ describe('a token is refused in the same words whatever is wrong:', () => {
     ['the public EC key as an HMAC secret', es256, forge(hsHeader, claims, ecPem)],
     [
       'the same, where there is a secret too',
-      tokensWith({ jwtSecret: SECRET, jwtPublicKey: rsaPem }),
+      tokensWith({ jwtSecret: SECRET, jwtPublicKey: [rsaPem] }),
       forge(hsHeader, claims, rsaPem),
     ],
     ['HS384', hs256, jwt.sign(claims, SECRET, { algorithm: 'HS384' })],
@@ -198,7 +249,7 @@ describe('a token is refused in the same words whatever is wrong:', () => {
     const token = jwt.sign(claims, SECRET, { algorithm: 'HS384' });
     await expect(hs256.verify(token)).rejects.toMatchObject(REFUSED);
     expect(logged.map((line) => JSON.parse(line) as object)).toMatchObject([
-      { msg: 'a token was refused', reason: 'no key for this algorithm' },
+      { msg: 'a token was refused', reason: 'an algorithm that is not allowed' },
     ]);
     expect(logged.join('')).not.toContain(token);
   });
@@ -218,7 +269,7 @@ describe('signing', () => {
   });
 
   test('needs a secret', () => {
-    const tokens = tokensWith({ jwtPublicKey: rsaPem });
+    const tokens = tokensWith({ jwtPublicKey: [rsaPem] });
     expect(tokens.canSign).toBe(false);
     expect(() => tokens.sign(subject)).toThrow('JWT_SECRET is not set');
   });

@@ -100,7 +100,7 @@ describe('users', () => {
     const added = await users.add({ ...user, tenantId: 'a', username: 'leaver' });
     await users.add({ ...user, tenantId: 'b', username: 'leaver' });
     const { sessions } = app.app.context;
-    const { refreshToken } = await sessions.login({ tenantId: 'a', username: 'leaver', password });
+    const { refreshToken } = await sessions.login({ tenantId: 'a', username: 'leaver', password }, '192.0.2.1');
     await users.remove('a', 'leaver');
     await expect(sessions.refresh(refreshToken)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     const { rows } = await withClient(app.databaseUrl, (client) =>

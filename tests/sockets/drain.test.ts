@@ -17,7 +17,7 @@ async function countUnread(app: TestApp, { tenantId, id: userId }: Person): Prom
     issuedAtMs: Date.now(),
     sessionId: undefined,
   };
-  return app.app.context.notifications.unreadCount(caller);
+  return app.app.context.services.notifications.unreadCount(caller);
 }
 
 async function bothWait(client: Client): Promise<boolean> {

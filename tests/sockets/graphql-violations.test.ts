@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type TestApp, person, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
-import { connectGraphQL, subscribe } from './connect.ts';
+import { connectGraphQL, openGraphQL, subscribe } from './connect.ts';
 
 let app: TestApp;
 
@@ -58,6 +58,15 @@ describe('a message against the protocol closes the socket:', () => {
     const { body } = await app.rest('GET', '/api/v1/notifications/unread-count', { token: ada.token });
     expect(body).toEqual({ count: 0 });
   });
+});
+
+test('a stranger’s ping that is nested beyond the stack is refused, and disturbs nobody', async () => {
+  await using other = await connectGraphQL(app, person());
+  await using stranger = await openGraphQL(app);
+  stranger.send(`{"type":"ping","payload":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`);
+  expect((await stranger.closed).code).toBe(4400);
+  other.send({ type: 'ping' });
+  expect(await other.next()).toEqual({ type: 'pong' });
 });
 
 test('a burst of five thousand pings is answered in full', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Topics } from '../../src/pubsub/topics.ts';
 import { createLogger } from '../../src/logger.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
 import { NO_EPOCH } from '../../src/services/cursor.ts';
 import { Hub } from '../../src/services/hub.ts';
 import { InboxLog } from '../../src/services/inbox-log.ts';
@@ -31,6 +32,7 @@ test('a listener that has read further than its feed has heard is told when that
     topics: deafTopics,
     log: new InboxLog(app.app.context.database),
     replays: new InboxReplays(app.app.context.database),
+    metrics: new Metrics(),
     logger: createLogger({ level: 'silent', format: 'json' }),
     maxWaitingEvents: 10,
     sweepIntervalMs: 3_600_000,

@@ -1,13 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { hasSystemd, nginx, systemdAnalyze } from '../deploy/programs.ts';
 import { databaseUrl, withClient } from './postgres.ts';
 import { findProgram } from './programs.ts';
 import { startReaper } from './reaper.ts';
 import { startRedis } from './redis.ts';
+import { temporaryDirectory } from './temporary.ts';
 
 /** Where the teardown finds what the setup started: both run in the process that starts the test workers. */
 export const servicesKey = Symbol.for('carillon.test.services');
@@ -19,8 +21,6 @@ const chromium = {
   homebrew: '--cask chromium',
 };
 
-const MEMORY_NEEDED_BYTES = 2 * 1024 ** 3;
-
 /**
  * Starts the run's PostgreSQL (unless TEST_DATABASE_URL names one, with the right to create databases) and Redis,
  * migrates the template that tests clone, and sees to it that there is a Chromium. Test files find them through environment variables.
@@ -28,8 +28,14 @@ const MEMORY_NEEDED_BYTES = 2 * 1024 ** 3;
 export default async function globalSetup(): Promise<void> {
   const services = new AsyncDisposableStack();
   try {
+    // What the browser tests look at, and the pages of the server: of the present sources.
+    execFileSync(process.execPath, [join(import.meta.dirname, '../../scripts/build.ts')], { stdio: 'inherit' });
     process.env['CHROMIUM_PATH'] ??= findProgram(chromium);
-    const directory = await temporaryDirectory(services);
+    // Once for all: two test files that install something at the same time would lock each other out.
+    findProgram(nginx);
+    if (hasSystemd) findProgram(systemdAnalyze);
+    const directory = await temporaryDirectory('carillon-test-');
+    services.defer(() => rm(directory, { recursive: true, force: true }));
     // Tests start some two hundred servers and commands, for which loading the modules is most of the work.
     process.env['NODE_COMPILE_CACHE'] = join(directory, 'compile-cache');
     await startReaper(services, directory);
@@ -43,22 +49,6 @@ export default async function globalSetup(): Promise<void> {
     await services.disposeAsync();
     throw error;
   }
-}
-
-async function temporaryDirectory(services: AsyncDisposableStack): Promise<string> {
-  const directory = await mkdtemp(join(await temporaryBase(), 'carillon-test-'));
-  services.defer(() => rm(directory, { recursive: true, force: true }));
-  // Root's PostgreSQL runs as another user, who has to pass through.
-  await chmod(directory, 0o711);
-  return directory;
-}
-
-/** In memory where there is room: a clone is some 300 files, which take 25 ms there and up to 250 ms on a disk. */
-async function temporaryBase(): Promise<string> {
-  const memory = await statfs('/dev/shm').catch(() => undefined);
-  if (memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES) return '/dev/shm';
-  // A TMPDIR of root's own may be closed to the user that PostgreSQL runs as.
-  return process.getuid?.() === 0 ? '/tmp' : tmpdir();
 }
 
 async function startPostgres(services: AsyncDisposableStack, directory: string): Promise<string> {

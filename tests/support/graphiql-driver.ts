@@ -59,8 +59,16 @@ export interface GraphiqlDriver extends AsyncDisposable {
   setQuery(text: string): Promise<void>;
   /** The query editor's text. */
   queryText(): Promise<string>;
+  /** The Headers editor's text. */
+  headersText(): Promise<string>;
+  /** The Variables editor's text. */
+  variablesText(): Promise<string>;
   /** The labels of the open tabs, left to right. */
   tabTitles(): Promise<string[]>;
+  /** Opens the tab with that label. */
+  openTab(title: string): Promise<void>;
+  /** Loads the page again, as a person does who comes back, and waits as at first. */
+  reload(): Promise<void>;
   /**
    * Presses Execute. Give the operation's name when the query editor holds more
    * than one: GraphiQL then asks which. A subscription that is still running is
@@ -186,18 +194,21 @@ async function drive(browser: Browser, url: string, timeout: number): Promise<Gr
     });
   });
 
-  try {
-    await page.goto(url);
+  const load = async (go: () => Promise<unknown>): Promise<void> => {
+    await go();
     await page.waitForFunction(editorsStand, undefined, { timeout });
     // GraphiQL disables "Re-fetch GraphQL schema" while the introspection runs.
     await page.locator('.graphiql-sidebar button[aria-label^="Re-fetch"]:enabled').waitFor();
+    await page.evaluate(recordResults);
+  };
+  try {
+    await load(() => page.goto(url));
   } catch (cause) {
     throw new Error(
       `GraphiQL did not come up at ${url}. Requests elsewhere: ${JSON.stringify(foreignRequests)}; console errors: ${JSON.stringify(consoleErrors)}`,
       { cause },
     );
   }
-  await page.evaluate(recordResults);
 
   const read = (editor: Editor): Promise<string> =>
     page.evaluate((name) => {
@@ -230,6 +241,16 @@ async function drive(browser: Browser, url: string, timeout: number): Promise<Gr
     }
   };
 
+  /**
+   * GraphiQL parses what an editor holds 100 ms after the last change and keeps the old operation until then; the page
+   * then puts the query into its address.
+   */
+  const takenIn = (query: string): Promise<boolean> =>
+    until(
+      async () => ((new URL(page.url()).searchParams.get('query') ?? '') === query ? true : undefined),
+      async () => `GraphiQL did not take the query in: ${query}`,
+    );
+
   const tool = (name: 'Variables' | 'Headers'): Locator =>
     page.locator('.graphiql-editor-tools button', { hasText: name });
   const button = page.locator('.graphiql-execute-button');
@@ -251,15 +272,18 @@ async function drive(browser: Browser, url: string, timeout: number): Promise<Gr
     },
     async setQuery(text) {
       await write('operation.graphql', text);
-      // GraphiQL parses what was typed 100 ms after the last key and keeps the
-      // old operation until then; the page then puts the query into its address.
-      await until(
-        async () => (new URL(page.url()).searchParams.get('query') === text ? true : undefined),
-        async () => `GraphiQL did not take the query in: ${text}`,
-      );
+      await takenIn(text);
     },
     queryText: () => read('operation.graphql'),
+    headersText: () => read('request-headers.json'),
+    variablesText: () => read('variables.json'),
     tabTitles: () => page.locator('.graphiql-tab-button').allInnerTexts(),
+    async openTab(title) {
+      await page.locator('.graphiql-tab-button').getByText(title, { exact: true }).click();
+      await page.locator('.graphiql-tab-active').getByText(title, { exact: true }).waitFor();
+      await takenIn(await read('operation.graphql'));
+    },
+    reload: () => load(() => page.reload()),
     isRunning,
     async stop() {
       if (!(await isRunning())) return;

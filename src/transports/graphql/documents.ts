@@ -2,19 +2,25 @@ import { createHash } from 'node:crypto';
 import {
   type DocumentNode,
   GraphQLError,
+  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   getOperationAST,
   parse,
+  specifiedRules,
   validate,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import { badRequest, refusal } from './errors.ts';
-import { Plan } from './plan.ts';
+import { Plan, type PlanOptions } from './plan.ts';
 
 export interface DocumentsOptions {
   /** Most tokens of one document: what a document can cost to parse and validate grows with them. */
   maxTokens: number;
+  /** Whether the schema may be asked for, and errors name fields that may have been meant. */
+  introspection: boolean;
+  /** The texts of the only documents that are served; all when absent. */
+  trusted?: readonly string[] | undefined;
   /** Executions before an operation is compiled; that of the product unless a test says otherwise. */
   compileAfter?: number | undefined;
 }
@@ -28,15 +34,17 @@ const DOCUMENT_CACHE_CHARACTERS = 2 ** 18;
 /** Characters of documents that clients registered by their hash; those are kept as text. */
 const REGISTERED_CHARACTERS = 2 ** 20;
 
+const RULES_WITHOUT_INTROSPECTION = [...specifiedRules, NoSchemaIntrospectionCustomRule];
+
 /** A valid document. */
 class Document {
   readonly #node: DocumentNode;
-  readonly #compileAfter: number | undefined;
+  readonly #options: PlanOptions;
   readonly #plans = new Map<OperationDefinitionNode, Plan>();
 
-  constructor(node: DocumentNode, compileAfter: number | undefined) {
+  constructor(node: DocumentNode, options: PlanOptions) {
     this.#node = node;
-    this.#compileAfter = compileAfter;
+    this.#options = options;
   }
 
   /** @throws GraphQLError when no operation has that name, or no name is given and there is not exactly one. */
@@ -45,7 +53,7 @@ class Document {
     if (!operation) throw badRequest(new GraphQLError(operationMissing(operationName)));
     let plan = this.#plans.get(operation);
     if (!plan) {
-      plan = new Plan(this.#node, operation, this.#compileAfter);
+      plan = new Plan(this.#node, operation, this.#options);
       this.#plans.set(operation, plan);
     }
     return plan;
@@ -64,8 +72,12 @@ export class Documents {
     sizeCalculation: (text) => text.length + 1,
   });
 
+  /** By the SHA-256 of their text in hexadecimal. */
+  readonly #trusted: ReadonlyMap<string, string> | undefined;
+
   constructor(options: DocumentsOptions) {
     this.#options = options;
+    this.#trusted = options.trusted && new Map(options.trusted.map((text) => [hashOf(text), text]));
   }
 
   /**
@@ -80,19 +92,25 @@ export class Documents {
     if (operationName != null && typeof operationName !== 'string') {
       throw refusal('BAD_USER_INPUT', 'operationName must be text.', { status: 400 });
     }
-    if (hash !== undefined && this.#registered.get(hash) !== text) this.#register(hash, text);
+    if (this.#trusted) this.#expectTrusted(text);
+    else if (hash !== undefined && this.#registered.get(hash) !== text) this.#register(hash, text);
     return this.#document(text).plan(operationName ?? undefined);
   }
 
   #textOf(hash: string): string {
-    const text = this.#registered.get(hash);
+    const text = (this.#trusted ?? this.#registered).get(hash);
     // The words and the status by which Apollo's clients know that they have to send the text as well.
     if (text === undefined) throw refusal('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound', { status: 200 });
     return text;
   }
 
+  #expectTrusted(text: string): void {
+    if (this.#known.has(text) || this.#trusted?.has(hashOf(text))) return;
+    throw refusal('FORBIDDEN', 'This server serves only documents that it knows.', { status: 403, spec: true });
+  }
+
   #register(hash: string, text: string): void {
-    if (createHash('sha256').update(text).digest('hex') !== hash) {
+    if (hashOf(text) !== hash) {
       throw badRequest(new GraphQLError('The hash of the persisted query is not that of its text.'));
     }
     // Only what is valid is worth keeping.
@@ -104,9 +122,11 @@ export class Documents {
     const known = this.#known.get(text);
     if (known) return known;
     const node = this.#parse(text);
-    const errors = validate(schema, node);
+    const { introspection, compileAfter } = this.#options;
+    const rules = introspection ? specifiedRules : RULES_WITHOUT_INTROSPECTION;
+    const errors = validate(schema, node, rules, { hideSuggestions: !introspection });
     if (errors.length > 0) throw new AggregateError(errors.map(badRequest));
-    const document = new Document(node, this.#options.compileAfter);
+    const document = new Document(node, { compileAfter, hideSuggestions: !introspection });
     this.#known.set(text, document);
     return document;
   }
@@ -134,6 +154,8 @@ function hashIn(extensions: unknown): string | undefined {
   }
   return sha256Hash;
 }
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const operationMissing = (name: string | undefined): string =>
   name === undefined

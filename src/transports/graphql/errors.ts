@@ -1,5 +1,5 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql';
-import { CarillonError, MASKED_MESSAGE } from '../../errors.ts';
+import { CarillonError, MASKED_MESSAGE, errorKinds } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 
 /**
@@ -20,6 +20,17 @@ export function refusal(code: string, message: string, http: HttpExtension, node
     ...(nodes?.positions ? { positions: nodes.positions } : {}),
     extensions: { code, http },
   });
+}
+
+/** A refusal of the whole request carries its HTTP status, whatever the client accepts. */
+export function withStatus(error: GraphQLError): GraphQLError {
+  const kind = errorKinds[error.extensions['code'] as keyof typeof errorKinds];
+  const retryAfter = error.extensions['retryAfter'];
+  const headers = {
+    ...(kind.http === 401 ? { 'WWW-Authenticate': 'Bearer error="invalid_token"' } : {}),
+    ...(typeof retryAfter === 'number' ? { 'Retry-After': String(retryAfter) } : {}),
+  };
+  return new GraphQLError(error.message, { extensions: { ...error.extensions, http: { status: kind.http, headers } } });
 }
 
 /** The `http` extension is a note to Yoga. */

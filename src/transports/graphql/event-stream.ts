@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
+import type { DoorMeter } from '../../metrics/door-meter.ts';
 import type { Subscription } from './operations.ts';
 import { resultText } from './operations.ts';
 
@@ -8,18 +9,23 @@ const PING_INTERVAL_MS = 12_000;
 
 const COMMENT = ':\n\n';
 
+export interface EventStreamOptions {
+  meter: DoorMeter;
+  /** Asked for an error once the events have ended; told what failed if something did. */
+  lastWord: (failure?: unknown) => GraphQLError | undefined;
+}
+
 /**
  * Writes results as server-sent events, in the distinct connections mode of
  * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md: `next` for each result, and `complete`.
  *
  * Asks for an event only when the one before it has been taken, so a reader that stalls makes the source wait. Resolves
- * when the response has ended or its socket is gone. `lastWord` is asked for an error once the events have ended, and is
- * told what failed if something did.
+ * when the response has ended or its socket is gone.
  */
 export async function writeEventStream(
   { source, projection }: Subscription,
   response: ServerResponse,
-  lastWord: (failure?: unknown) => GraphQLError | undefined,
+  { meter, lastWord }: EventStreamOptions,
 ): Promise<void> {
   response.writeHead(200, {
     'Content-Type': 'text/event-stream',
@@ -35,8 +41,14 @@ export async function writeEventStream(
     let failure: unknown;
     try {
       for await (const event of source) {
-        if (response.destroyed) return;
-        if (!response.write(eventOf(await projection.render(event)))) await drained(response);
+        const text = eventOf(await projection.render(event));
+        if (response.destroyed) {
+          meter.lost();
+          return;
+        }
+        const mayGoOn = response.write(text);
+        meter.pushed(event);
+        if (!mayGoOn) await drained(response);
         if (response.destroyed) return;
       }
     } catch (error) {

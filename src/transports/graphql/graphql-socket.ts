@@ -3,10 +3,11 @@ import type { WebSocket } from 'ws';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws';
 import type { GraphQLError } from 'graphql';
 import { CarillonError, closeCodes, shuttingDown } from '../../errors.ts';
+import type { DoorMeter } from '../../metrics/door-meter.ts';
 import type { Caller } from '../../services/caller.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
-import { PeerSocket } from '../peer-socket.ts';
+import { MAX_REFUSED, PeerSocket } from '../peer-socket.ts';
 import { withoutHttp } from './errors.ts';
 import type { OperationRequest } from './operations.ts';
 import { SocketOperation } from './socket-operation.ts';
@@ -47,8 +48,17 @@ function onClose(this: WebSocket): void {
  * operation go through a chain of iterators of its own, and every one is executed and written as JSON for itself.
  */
 export class GraphQLSocket extends PeerSocket {
+  get door() {
+    return 'graphql_ws' as const;
+  }
+
+  get meter(): DoorMeter {
+    return this.#door.options.metrics.doors.graphql_ws;
+  }
+
   /** Who it is, once its connection_init has been accepted. */
   caller: Caller | undefined;
+  address!: string;
   #door!: GraphQLSocketDoor;
   #isIntroduced = false;
   /** The server is draining: what is under way is answered, and nothing new begins. */
@@ -58,6 +68,8 @@ export class GraphQLSocket extends PeerSocket {
   #underWay = 0;
   /** Those under way that end by themselves. */
   #finite = 0;
+  /** Operations that were refused for their number, since one was not. */
+  #refused = 0;
 
   /** Begins to serve the peer. */
   serve(door: GraphQLSocketDoor, stream: Socket): void {
@@ -120,7 +132,7 @@ export class GraphQLSocket extends PeerSocket {
         void this.#introduce(message.payload);
         return;
       case MessageType.Ping:
-        this.writeText(JSON.stringify({ type: MessageType.Pong, payload: message.payload }));
+        this.#answerPing(message.payload);
         return;
       case MessageType.Pong:
         return;
@@ -136,6 +148,18 @@ export class GraphQLSocket extends PeerSocket {
     }
   }
 
+  /** A payload goes back as it came; one that is nested beyond the stack cannot be written, and is refused. */
+  #answerPing(payload: Record<string, unknown> | undefined): void {
+    let pong: string;
+    try {
+      pong = JSON.stringify({ type: MessageType.Pong, payload });
+    } catch {
+      this.close(CloseCode.BadRequest, 'Invalid message received');
+      return;
+    }
+    this.writeText(pong);
+  }
+
   async #introduce(params: Record<string, unknown> | undefined): Promise<void> {
     if (this.#isIntroduced) {
       this.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
@@ -143,13 +167,13 @@ export class GraphQLSocket extends PeerSocket {
     }
     this.#isIntroduced = true;
     this.#door.introduced(this);
-    const { verify, connections, logger } = this.#door.options;
+    const { verify, connections, rateLimits, logger } = this.#door.options;
     try {
       const caller = await verify(tokenIn(params));
       if (this.readyState !== this.OPEN) return;
-      connections.check(caller);
+      connections.check(caller, this.door);
+      rateLimits.spend(caller, 1, this.door);
       this.caller = caller;
-      connections.left(this);
       connections.open(this as this & Connection);
       this.writeText('{"type":"connection_ack"}');
     } catch (error) {
@@ -177,21 +201,35 @@ export class GraphQLSocket extends PeerSocket {
     }
     if (this.#underWay >= most) {
       const words = `At most ${most} operations may be under way on one socket.`;
-      this.refuse(id, [operations.mask(new CarillonError('RATE_LIMITED', words, { retryAfterSeconds: 1 }))]);
+      const errors = [operations.mask(new CarillonError('RATE_LIMITED', words, { retryAfterSeconds: 1 }))];
+      this.refuse(id, errors);
+      this.#countRefusal(errors);
       return;
     }
-    const giveUp = (): void => this.close(closeCodes.tryAgainLater, 'slow consumer');
+    const giveUp = (): void => {
+      this.meter.gaveUp();
+      this.close(closeCodes.tryAgainLater, 'slow consumer');
+    };
     const prepared = operations.prepare(request, this.caller, 'socket', giveUp);
     if ('errors' in prepared) {
       this.refuse(id, prepared.errors);
+      this.#countRefusal(prepared.errors);
       return;
     }
+    this.#refused = 0;
     const operation = new SocketOperation(this, id, prepared);
     this.#operations ??= new Map();
     this.#operations.set(id, operation);
     this.#underWay += 1;
     if (operation.isFinite) this.#finite += 1;
     void operation.run(operations);
+  }
+
+  /** A peer that does not mind being refused is told to go. */
+  #countRefusal(errors: readonly GraphQLError[]): void {
+    if (errors[0]?.extensions['code'] !== 'RATE_LIMITED') return;
+    this.#refused += 1;
+    if (this.#refused > MAX_REFUSED) this.close(closeCodes.tryAgainLater, 'too many requests');
   }
 
   /** Called by an operation that is over, once; it may have been stopped before. */

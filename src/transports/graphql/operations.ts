@@ -1,12 +1,16 @@
 import { type ExecutionResult, type GraphQLError, createSourceEventStream } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { unauthenticated } from '../../errors.ts';
+import { CarillonError, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { type GraphQLContext, schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
-import { InboxListener } from '../../services/inbox-listener.ts';
+import { type EventSource, isEventSource } from '../../services/event-source.ts';
+import type { RateLimits } from '../../services/rate-limits.ts';
+import type { Services } from '../../services/services.ts';
 import { Documents, type DocumentsOptions } from './documents.ts';
-import { maskError, refusal, withoutHttp } from './errors.ts';
+import { maskError, refusal, withStatus, withoutHttp } from './errors.ts';
+import { Limits, type OperationLimits } from './limits.ts';
 import type { Plan, Variables } from './plan.ts';
 import { Projection } from './projection.ts';
 
@@ -22,8 +26,12 @@ export interface OperationRequest {
 export type Door = 'get' | 'post' | 'socket';
 
 export interface OperationsOptions extends DocumentsOptions {
-  notifications: GraphQLContext['notifications'];
+  services: Services;
+  /** No limit when absent. */
+  rateLimits?: RateLimits;
+  metrics: Metrics;
   logger: Logger;
+  limits: OperationLimits;
 }
 
 /** An operation that may be run. */
@@ -37,7 +45,7 @@ export type Refused = { readonly errors: readonly GraphQLError[] };
 
 /** A subscription that has begun: its events, and what it makes of them. */
 export interface Subscription {
-  readonly source: InboxListener;
+  readonly source: EventSource<object>;
   readonly projection: Projection;
 }
 
@@ -54,6 +62,7 @@ const PROJECTION_CHARACTERS = 2 ** 18;
 export class Operations {
   readonly #options: OperationsOptions;
   readonly #documents: Documents;
+  readonly #limits: Limits;
   readonly #projections = new LRUCache<string, Projection>({
     maxSize: PROJECTION_CHARACTERS,
     sizeCalculation: (_projection, key) => key.length,
@@ -62,12 +71,15 @@ export class Operations {
   constructor(options: OperationsOptions) {
     this.#options = options;
     this.#documents = new Documents(options);
+    this.#limits = new Limits(options.limits);
   }
 
   /** Everything before execution. `onSlow` is called when the operation is ended because its reader is too slow. */
   prepare(request: OperationRequest, caller: Caller | undefined, door: Door, onSlow?: () => void): Prepared | Refused {
     try {
       const { query, operationName, variables, extensions } = request;
+      // Before the document is looked at, which costs more than most operations.
+      this.#spend(caller, 1, door);
       const plan = this.#documents.plan(query, operationName, extensions);
       if (plan.operation.operation === 'mutation' && door === 'get') {
         const http = { status: 405, headers: { Allow: 'POST' } };
@@ -77,16 +89,40 @@ export class Operations {
         const http = { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } };
         throw refusal('UNAUTHENTICATED', unauthenticated('A token is needed.').message, http);
       }
-      const contextValue = { caller, notifications: this.#options.notifications, onSlow };
-      return { plan, contextValue, variables: (variables ?? undefined) as Variables | undefined };
+      const given = (variables ?? undefined) as Variables | undefined;
+      this.#limits.check(plan, given);
+      const points = this.#points(plan, given);
+      if (points > 1) this.#spend(caller, points - 1, door);
+      const contextValue = { caller, services: this.#options.services, onSlow };
+      return { plan, contextValue, variables: given };
     } catch (error) {
+      this.#options.metrics.operations.refused();
+      if (error instanceof CarillonError) return { errors: [withStatus(this.mask(error))] };
       if (error instanceof AggregateError) return { errors: error.errors as GraphQLError[] };
       return { errors: [this.mask(error)] };
     }
   }
 
+  /** @throws CarillonError RATE_LIMITED. */
+  #spend(caller: Caller | undefined, points: number, door: Door): void {
+    if (caller) this.#options.rateLimits?.spend(caller, points, door === 'socket' ? 'graphql_ws' : 'graphql');
+  }
+
+  #points(plan: Plan, variables: Variables | undefined): number {
+    if (!this.#options.rateLimits?.isOn) return 1;
+    return this.#limits.pointsOf(plan, variables);
+  }
+
   /** Executes a query or a mutation. */
-  async run({ plan, contextValue, variables }: Prepared): Promise<ExecutionResult> {
+  async run(prepared: Prepared): Promise<ExecutionResult> {
+    const startMs = performance.now();
+    const result = await this.#execute(prepared);
+    const { operation } = prepared.plan.operation;
+    this.#options.metrics.operations.done(operation, startMs, result);
+    return result;
+  }
+
+  async #execute({ plan, contextValue, variables }: Prepared): Promise<ExecutionResult> {
     try {
       return this.#masked(await plan.execute({ contextValue, variables }));
     } catch (error) {
@@ -95,7 +131,14 @@ export class Operations {
   }
 
   /** Begins a subscription. Nothing is missed from the moment on in which this resolves. */
-  async subscribe({ plan, contextValue, variables }: Prepared): Promise<Subscription | Refused> {
+  async subscribe(prepared: Prepared): Promise<Subscription | Refused> {
+    const startMs = performance.now();
+    const begun = await this.#begin(prepared);
+    this.#options.metrics.operations.done('subscription', startMs, 'errors' in begun ? begun : {});
+    return begun;
+  }
+
+  async #begin({ plan, contextValue, variables }: Prepared): Promise<Subscription | Refused> {
     try {
       const source = await createSourceEventStream({
         schema,
@@ -103,9 +146,10 @@ export class Operations {
         contextValue,
         variableValues: variables,
         operationName: plan.operation.name?.value,
+        hideSuggestions: !this.#options.introspection,
       });
       if ('errors' in source) return { errors: (source.errors ?? []).map((error) => this.mask(error)) };
-      if (!(source instanceof InboxListener)) throw new Error('a subscription must resolve to a listener of an inbox');
+      if (!isEventSource(source)) throw new Error('a subscription must resolve to an event source');
       return { source, projection: this.#projectionOf(plan, contextValue, variables) };
     } catch (error) {
       return { errors: [this.mask(error)] };
@@ -122,11 +166,11 @@ export class Operations {
   #projectionOf(plan: Plan, contextValue: GraphQLContext, variables: Variables | undefined): Projection {
     if (!plan.isShareable) return new Projection(plan, contextValue, variables, this.toJson);
     const used = plan.resultVariables.map((name) => [name, variables?.[name]]);
-    const { notifications } = this.#options;
+    const { services } = this.#options;
     const key = JSON.stringify([plan.id, used]);
     const known = this.#projections.get(key);
     if (known) return known;
-    const projection = new Projection(plan, { caller: undefined, notifications }, variables, this.toJson);
+    const projection = new Projection(plan, { caller: undefined, services }, variables, this.toJson);
     this.#projections.set(key, projection);
     return projection;
   }

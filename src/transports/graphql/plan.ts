@@ -20,6 +20,13 @@ export interface FieldExtensions {
   viewerDependent?: boolean;
 }
 
+export interface PlanOptions {
+  /** Executions before it is compiled. */
+  compileAfter?: number | undefined;
+  /** Errors of variables do not name what may have been meant. */
+  hideSuggestions?: boolean;
+}
+
 export type Variables = Readonly<Record<string, unknown>>;
 
 export interface Execution {
@@ -59,9 +66,12 @@ export class Plan {
   /** Variables that results depend on; those of a subscription's own field say only where it begins. */
   readonly resultVariables: readonly string[];
   readonly #compileAfter: number;
+  readonly #hideSuggestions: boolean;
   #uses = 0;
 
-  constructor(document: DocumentNode, operation: OperationDefinitionNode, compileAfter = COMPILE_AFTER) {
+  constructor(document: DocumentNode, operation: OperationDefinitionNode, options: PlanOptions = {}) {
+    const { compileAfter = COMPILE_AFTER, hideSuggestions = false } = options;
+    this.#hideSuggestions = hideSuggestions;
     this.document = document;
     this.operation = operation;
     this.isPublic = isPublic(operation, document);
@@ -92,6 +102,7 @@ export class Plan {
       contextValue,
       variableValues: variables,
       operationName: this.operation.name?.value,
+      hideSuggestions: this.#hideSuggestions,
     });
   }
 

@@ -1,6 +1,5 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { GraphQLContext } from '../../schema/index.ts';
-import type { StreamEvent } from '../../services/inbox-event.ts';
 import type { Plan, Variables } from './plan.ts';
 
 /** The JSON text of a result of one event; a promise only where a field of the selection is resolved later. */
@@ -19,7 +18,7 @@ export class Projection {
   readonly #contextValue: GraphQLContext;
   readonly #variables: Variables | undefined;
   readonly #toJson: (result: ExecutionResult) => string;
-  #last: StreamEvent | undefined;
+  #last: object | undefined;
   #rendered: Rendered = '';
 
   constructor(
@@ -35,7 +34,7 @@ export class Projection {
   }
 
   /** Never throws nor rejects: what fails is masked, as a result with errors. */
-  render(event: StreamEvent): Rendered {
+  render(event: object): Rendered {
     if (event === this.#last) return this.#rendered;
     this.#last = event;
     this.#rendered = this.#execute(event);
@@ -47,7 +46,7 @@ export class Projection {
     return this.#toJson({ errors: [error as GraphQLError] });
   }
 
-  #execute(rootValue: StreamEvent): Rendered {
+  #execute(rootValue: object): Rendered {
     try {
       const result = this.#plan.execute({ rootValue, contextValue: this.#contextValue, variables: this.#variables });
       if (!(result instanceof Promise)) return this.#toJson(result);

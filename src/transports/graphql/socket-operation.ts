@@ -1,6 +1,5 @@
 import type { ExecutionResult } from 'graphql';
-import type { StreamEvent } from '../../services/inbox-event.ts';
-import type { EventSink } from '../../services/inbox-listener.ts';
+import type { EventSink } from '../../services/event-source.ts';
 import { textFrame } from '../peer-socket.ts';
 import type { GraphQLSocket } from './graphql-socket.ts';
 import { type Operations, type Prepared, type Subscription, resultText } from './operations.ts';
@@ -21,7 +20,7 @@ function nextFrame(id: string, json: string): Buffer {
 const isRefusal = (result: ExecutionResult): boolean => result.errors !== undefined && !('data' in result);
 
 /** One operation of one socket; of a subscription also the sink of its events. */
-export class SocketOperation implements EventSink {
+export class SocketOperation implements EventSink<object> {
   readonly id: string;
   /** Whether it ends by itself. */
   readonly isFinite: boolean;
@@ -71,11 +70,11 @@ export class SocketOperation implements EventSink {
     this.#socket.over(this);
   }
 
-  take(event: StreamEvent): boolean {
+  take(event: object): boolean {
     const rendered = (this.#work as Subscription).projection.render(event);
-    if (typeof rendered === 'string') return this.#deliver(rendered);
+    if (typeof rendered === 'string') return this.#deliver(event, rendered);
     void rendered.then((json) => {
-      if (!this.#isStopped && this.#deliver(json)) this.#more();
+      if (!this.#isStopped && this.#deliver(event, json)) this.#more();
     });
     return false;
   }
@@ -89,8 +88,9 @@ export class SocketOperation implements EventSink {
     this.#complete(true);
   }
 
-  #deliver(json: string): boolean {
-    if (this.#socket.writeFrame(nextFrame(this.id, json))) return true;
+  #deliver(event: object, json: string): boolean {
+    const socket = this.#socket;
+    if (socket.push(event, nextFrame(this.id, json), socket.meter)) return true;
     this.#socket.afterDrain(() => this.#more());
     return false;
   }

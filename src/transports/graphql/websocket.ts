@@ -2,16 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import { CloseCode, handleProtocols } from 'graphql-ws';
 import { type Server, WebSocketServer } from 'ws';
 import type { Logger } from '../../logger.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
+import type { RateLimits } from '../../services/rate-limits.ts';
+import type { AddressOf } from '../address.ts';
 import type { Connections } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
+import { refuseBadHandshakes } from '../upgrade.ts';
 import { GraphQLSocket } from './graphql-socket.ts';
 import type { Operations } from './operations.ts';
 
 export interface GraphQLSocketOptions {
   operations: Operations;
   connections: Connections;
+  rateLimits: RateLimits;
+  addressOf: AddressOf;
   verify: (token: string | undefined) => Promise<Caller>;
+  metrics: Metrics;
   logger: Logger;
   maxMessageBytes: number;
   maxOperationsPerSocket: number;
@@ -45,6 +52,7 @@ export class GraphQLSocketDoor implements Disposable {
       handleProtocols: (protocols) => handleProtocols(protocols),
       WebSocket: GraphQLSocket,
     });
+    refuseBadHandshakes(this.#sockets);
     const tickMs = Math.min(MAX_TICK_MS, Math.max(10, options.connectionInitTimeoutMs / 4));
     this.#timer = setInterval(() => this.#endStrangers(performance.now()), tickMs).unref();
   }
@@ -52,11 +60,14 @@ export class GraphQLSocketDoor implements Disposable {
   /**
    * Takes over an upgrade request whose path and origin have been checked.
    *
-   * @throws CarillonError UNAVAILABLE, before the upgrade, while draining.
+   * @throws CarillonError, before the upgrade, RATE_LIMITED for too many connections of one address; UNAVAILABLE while
+   * draining.
    */
   upgrade(request: IncomingMessage, stream: IncomingMessage['socket'], head: Buffer): void {
-    this.options.connections.checkGuest();
+    const address = this.options.addressOf(request);
+    this.options.connections.checkAddress(address, 'graphql_ws');
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
+      socket.address = address;
       this.options.connections.admit(socket);
       this.#heartbeat.watch(socket);
       this.#strangers.set(socket, performance.now() + this.options.connectionInitTimeoutMs);

@@ -1,17 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 import { type Server, WebSocketServer } from 'ws';
 import type { Logger } from '../../logger.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { Notifications } from '../../services/notifications.ts';
+import type { RateLimits } from '../../services/rate-limits.ts';
+import type { Services } from '../../services/services.ts';
+import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
 import type { Connections } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
+import { refuseBadHandshakes } from '../upgrade.ts';
 import { LegacySocket } from './legacy-socket.ts';
 
 export interface LegacySocketOptions {
-  notifications: Notifications;
+  services: Services;
   connections: Connections;
+  rateLimits: RateLimits;
+  addressOf: AddressOf;
   verify: (token: string | undefined) => Promise<Caller>;
+  metrics: Metrics;
   logger: Logger;
   maxFrameBytes: number;
   pingIntervalMs: number;
@@ -34,6 +41,7 @@ export class LegacySocketDoor implements Disposable {
       clientTracking: false,
       WebSocket: LegacySocket,
     });
+    refuseBadHandshakes(this.#sockets);
   }
 
   /**
@@ -44,8 +52,12 @@ export class LegacySocketDoor implements Disposable {
   async upgrade(request: IncomingMessage, stream: IncomingMessage['socket'], head: Buffer): Promise<void> {
     const query = new URL(request.url ?? '/', 'http://localhost').searchParams;
     const caller = await this.options.verify(query.get('token') ?? bearerToken(request.headers.authorization));
-    this.options.connections.check(caller);
-    this.#accept(request, stream, head, caller, query.get('since'));
+    const { connections, rateLimits, addressOf } = this.options;
+    const address = addressOf(request);
+    connections.checkAddress(address, 'legacy_ws');
+    connections.check(caller, 'legacy_ws');
+    rateLimits.spend(caller, 1, 'legacy_ws');
+    this.#accept(request, stream, head, { caller, address }, query.get('since'));
   }
 
   /** A call of its own: what its callback holds lives as long as the socket. */
@@ -53,11 +65,12 @@ export class LegacySocketDoor implements Disposable {
     request: IncomingMessage,
     stream: IncomingMessage['socket'],
     head: Buffer,
-    caller: Caller,
+    { caller, address }: { caller: Caller; address: string },
     since: string | null,
   ): void {
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
       socket.caller = caller;
+      socket.address = address;
       this.options.connections.open(socket);
       this.#heartbeat.watch(socket);
       socket.serve(this, stream, since);

@@ -2,25 +2,49 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { CarillonError, MASKED_MESSAGE, closeCodes } from '../../errors.ts';
+import type { DoorMeter } from '../../metrics/door-meter.ts';
 import type { Caller } from '../../services/caller.ts';
+import type { EventSink } from '../../services/event-source.ts';
 import type { StreamEvent } from '../../services/inbox-event.ts';
-import type { EventSink, InboxListener } from '../../services/inbox-listener.ts';
+import type { InboxListener } from '../../services/inbox-listener.ts';
+import { pointsOfIds } from '../../services/rate-limits.ts';
+import type { TypingEvent, TypingListener } from '../../services/typing.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
-import { PeerSocket, textFrame } from '../peer-socket.ts';
+import { MAX_REFUSED, PeerSocket, textFrame } from '../peer-socket.ts';
 import type { LegacySocketDoor } from './door.ts';
 import { InOrder } from './in-order.ts';
-import { errorMessage, eventMessage, parseClientMessage, serverMessage } from './messages.ts';
+import {
+  type ClientMessage,
+  type ErrorContent,
+  errorMessage,
+  eventMessage,
+  isTold,
+  parseClientMessage,
+  serverMessage,
+  typingMessage,
+} from './messages.ts';
 
-/** The last event that was told, and its frame: an event that goes to many sockets is one frame. */
-const last: { event: StreamEvent | undefined; frame: Buffer } = { event: undefined, frame: Buffer.alloc(0) };
+/**
+ * Who is typing is told although others may wait to be read, up to this much. Beyond, the peer reads nothing: of events,
+ * which wait elsewhere, no more than one is ever here.
+ */
+const MAX_BUFFERED_BYTES = 2 ** 18;
 
-function eventFrame(event: StreamEvent): Buffer {
-  if (event !== last.event) {
-    last.frame = textFrame(eventMessage(event));
-    last.event = event;
-  }
-  return last.frame;
+/** Makes frames, and keeps the last one: an event that goes to many sockets is one frame. */
+function framesOf<Event extends object>(messageOf: (event: Event) => string): (event: Event) => Buffer {
+  let last: Event | undefined;
+  let frame = Buffer.alloc(0) as Buffer;
+  return (event) => {
+    if (event !== last) {
+      frame = textFrame(messageOf(event));
+      last = event;
+    }
+    return frame;
+  };
 }
+
+const eventFrame = framesOf(eventMessage);
+const typingFrame = framesOf(typingMessage);
 
 function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   (this as LegacySocket).receive(isBinary ? undefined : data.toString());
@@ -33,14 +57,24 @@ function onClose(this: WebSocket): void {
 }
 
 /** One peer of the raw WebSocket. */
-export class LegacySocket extends PeerSocket implements Connection, EventSink {
+export class LegacySocket extends PeerSocket implements Connection, EventSink<StreamEvent>, TypingListener {
+  get door() {
+    return 'legacy_ws' as const;
+  }
+
   caller!: Caller;
+  address!: string;
   #door!: LegacySocketDoor;
   /** Resolves when the peer has been welcomed, or has gone. */
   #welcomed!: Promise<void>;
   #events: InboxListener | undefined;
   /** Of peers that send anything. */
   #messages: InOrder | undefined;
+  #refused = 0;
+
+  get #meter(): DoorMeter {
+    return this.#door.options.metrics.doors.legacy_ws;
+  }
 
   /** Begins to serve the peer, which has been let in. */
   serve(door: LegacySocketDoor, stream: Socket, since: string | null): void {
@@ -71,6 +105,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
 
   closed(): void {
     this.#door.closed(this);
+    this.#door.options.services.typing.leave(this.caller, this);
     void this.#events?.return();
   }
 
@@ -81,9 +116,26 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
   }
 
   take(event: StreamEvent): boolean {
-    if (this.writeFrame(eventFrame(event))) return true;
+    if (!isTold(event)) return true;
+    if (this.push(event, eventFrame(event), this.#meter)) return true;
     this.afterDrain(() => this.#events?.pipe(this));
     return false;
+  }
+
+  heardTyping(event: TypingEvent): void {
+    // Nothing comes before the welcome.
+    if (!this.#events) return;
+    if (this.bufferedAmount <= MAX_BUFFERED_BYTES) {
+      this.push(event, typingFrame(event), this.#meter);
+      return;
+    }
+    this.#door.options.services.typing.leave(this.caller, this);
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
+    this.#meter.gaveUp();
+    this.close(closeCodes.tryAgainLater, 'slow consumer');
   }
 
   ended(error: Error | undefined): void {
@@ -98,18 +150,24 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
 
   /** Welcomes the peer, and tells it every event from then on. A cursor of no use is told, never passed over. */
   async #begin(since: string | null): Promise<void> {
-    const { notifications } = this.#door.options;
-    const onSlow = (): void => this.close(closeCodes.tryAgainLater, 'slow consumer');
+    const { notifications, typing } = this.#door.options.services;
+    const onSlow = (): void => this.#giveUp();
     let refused: CarillonError | undefined;
     try {
+      const hearing = typing.join(this.caller, this).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       const events = await notifications.changes(this.caller, { after: since, onSlow }).catch((error: unknown) => {
         if (!(error instanceof CarillonError) || error.code !== 'BAD_USER_INPUT') throw error;
         refused = error;
         return notifications.changes(this.caller, { onSlow });
       });
+      const deafness = await hearing;
       // Whoever left before the listener was there closed before it could be ended.
-      if (this.readyState !== this.OPEN) {
+      if (deafness !== undefined || this.readyState !== this.OPEN) {
         await events.return();
+        if (deafness !== undefined) throw deafness;
         return;
       }
       this.#events = events;
@@ -119,7 +177,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
           unread_count: events.head.unreadCount,
         }),
       );
-      if (refused) this.writeText(errorMessage(renamed(refused, 'after', 'since')));
+      if (refused) this.writeText(errorMessage(spelled(refused)));
       events.pipe(this);
     } catch (error) {
       this.ended(error as Error);
@@ -128,18 +186,47 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
 
   /** Serves a message: `undefined` is a binary one. Never rejects. */
   async #answer(text: string | undefined): Promise<void> {
-    const { notifications, logger } = this.#door.options;
+    const { logger } = this.#door.options;
     try {
-      const message = parseClientMessage(text);
-      if (message.type === 'ping') await this.#write(serverMessage('pong', {}));
-      else await notifications.batchMarkRead(this.caller, message.notification_ids);
+      this.#spend(1);
+      await this.#serve(parseClientMessage(text));
     } catch (error) {
       if (!(error instanceof CarillonError)) logger.error({ err: error }, 'a legacy message failed');
       const known =
         error instanceof CarillonError
-          ? renamed(error, 'ids', 'notification_ids')
+          ? spelled(error)
           : { code: 'INTERNAL_SERVER_ERROR' as const, message: MASKED_MESSAGE };
       await this.#write(errorMessage(known));
+    }
+  }
+
+  /** @throws CarillonError RATE_LIMITED. A peer that does not mind being refused is told to go. */
+  #spend(points: number): void {
+    try {
+      this.#door.options.rateLimits.spend(this.caller, points, 'legacy_ws');
+      this.#refused = 0;
+    } catch (error) {
+      this.#refused += 1;
+      if (this.#refused > MAX_REFUSED) this.close(closeCodes.tryAgainLater, 'too many requests');
+      throw error;
+    }
+  }
+
+  async #serve(message: ClientMessage): Promise<void> {
+    const { notifications, typing } = this.#door.options.services;
+    switch (message.type) {
+      case 'ping':
+        return this.#write(serverMessage('pong', {}));
+      case 'mark_read': {
+        const points = pointsOfIds(message.notification_ids.length);
+        if (points > 1) this.#spend(points - 1);
+        await notifications.batchMarkRead(this.caller, message.notification_ids);
+        return;
+      }
+      case 'typing': {
+        const { to, conversation_id: conversation, typing: isTyping } = message;
+        await typing.set(this.caller, { to, conversation, typing: isTyping });
+      }
     }
   }
 
@@ -156,8 +243,16 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink {
   }
 }
 
+/** Fields that have another name on this door. */
+const fieldNames: Readonly<Record<string, string>> = {
+  after: 'since',
+  ids: 'notification_ids',
+  conversation: 'conversation_id',
+};
+
 /** The refusal of a field in this door's spelling of it: such messages begin with the field's name. */
-const renamed = ({ code, message, field }: CarillonError, from: string, to: string) => ({
-  code,
-  message: field === from && message.startsWith(`${from} `) ? to + message.slice(from.length) : message,
-});
+function spelled({ code, message, field = '', retryAfterSeconds }: CarillonError): ErrorContent {
+  const name = fieldNames[field];
+  const words = name && message.startsWith(`${field} `) ? name + message.slice(field.length) : message;
+  return { code, message: words, retryAfterSeconds };
+}

@@ -3,6 +3,7 @@ import type { CarillonError } from '../../errors.ts';
 import { badInput } from '../../errors.ts';
 import type { ResetReason, StreamEvent } from '../../services/inbox-event.ts';
 import type { Notification } from '../../services/notification.ts';
+import type { TypingEvent } from '../../services/typing.ts';
 
 /** A notification in a push: the fields that the old module pushed, and the cursor to come back with. */
 export interface LegacyPushed {
@@ -25,14 +26,17 @@ export interface ServerMessages {
   read: { notification_ids: readonly string[]; unread_count: number };
   unread: { notification_ids: readonly string[]; unread_count: number };
   deleted: { notification_ids: readonly string[]; unread_count: number };
+  recalled: { notification_ids: readonly string[]; unread_count: number };
+  typing: { user_id: string; conversation_id: string; typing: boolean };
   pong: Record<never, never>;
-  error: { code: string; message: string };
+  error: { code: string; message: string; retry_after?: number };
 }
 
 /** Every message that the server understands. */
 const clientMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('mark_read'), notification_ids: z.array(z.string()) }),
+  z.object({ type: z.literal('typing'), to: z.string(), conversation_id: z.string(), typing: z.boolean() }),
 ]);
 
 export type ClientMessage = z.infer<typeof clientMessage>;
@@ -58,8 +62,10 @@ export function parseClientMessage(text: string | undefined): ClientMessage {
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const field = issue?.path[0]?.toString() ?? 'message';
-  if (field === 'type') throw badInput('type', 'type must be "ping" or "mark_read".');
+  if (field === 'type') throw badInput('type', 'type must be "ping" or "mark_read" or "typing".');
   if (field === 'notification_ids') throw badInput(field, 'notification_ids must be a list of ids.');
+  if (field === 'to' || field === 'conversation_id') throw badInput(field, `${field} must be text.`);
+  if (field === 'typing') throw badInput(field, 'typing must be true or false.');
   throw badInput(field, 'The message must be a JSON object with a type.');
 }
 
@@ -83,7 +89,13 @@ const resetMessages = {
   INBOX_BEGAN_ANEW: 'The inbox began anew: read the list anew.',
 } as const satisfies Record<ResetReason, string>;
 
-/** The message that tells an event. An update can only be "marked as unread": nothing else of a notification changes. */
+/**
+ * Whether there is a message for an event. A delivery that went on changes a notification too, for which the raw socket
+ * has no word; of one that is read an update can be nothing else.
+ */
+export const isTold = (event: StreamEvent): boolean => event.kind !== 'updated' || event.notification.readAt === null;
+
+/** The message that tells an event. An update of an unread notification is told as what it is now: unread. */
 export function eventMessage(event: StreamEvent): string {
   const unread = { unread_count: event.unreadCount };
   switch (event.kind) {
@@ -96,9 +108,19 @@ export function eventMessage(event: StreamEvent): string {
     case 'read':
       return serverMessage('read', { notification_ids: event.ids, ...unread });
     case 'deleted':
-      return serverMessage('deleted', { notification_ids: event.ids, ...unread });
+      return serverMessage(event.recalled ? 'recalled' : 'deleted', { notification_ids: event.ids, ...unread });
   }
 }
 
-export const errorMessage = ({ code, message }: Pick<CarillonError, 'code' | 'message'>): string =>
-  serverMessage('error', { code, message });
+export const typingMessage = ({ userId, conversation, typing }: TypingEvent): string =>
+  serverMessage('typing', { user_id: userId, conversation_id: conversation, typing });
+
+/** What is told of an error. */
+export type ErrorContent = Pick<CarillonError, 'code' | 'message'> & Partial<Pick<CarillonError, 'retryAfterSeconds'>>;
+
+export const errorMessage = ({ code, message, retryAfterSeconds }: ErrorContent): string =>
+  serverMessage('error', {
+    code,
+    message,
+    ...(retryAfterSeconds === undefined ? {} : { retry_after: retryAfterSeconds }),
+  });

@@ -4,11 +4,14 @@ import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import { validatorCompiler } from 'fastify-type-provider-zod';
 import { CarillonError, badInput, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import type { Scrapes } from '../../metrics/scrapes.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Limits } from '../../services/notification-rules.ts';
-import type { Notifications } from '../../services/notifications.ts';
+import type { RateLimits } from '../../services/rate-limits.ts';
+import type { Services } from '../../services/services.ts';
 import type { Sessions } from '../../services/sessions.ts';
-import { homePage } from '../../web/home.ts';
+import type { ConsoleInfo } from '../../web/console.ts';
+import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
 import { authRoutes } from './auth.ts';
 import {
@@ -19,8 +22,12 @@ import {
   toCarillonError,
   toSnakeCase,
 } from './errors.ts';
+import { metricsRoute } from './metrics.ts';
 import { notificationRoutes } from './notifications.ts';
 import { openApiOptions } from './openapi.ts';
+import { recallRoutes } from './recall.ts';
+import { sentRoutes } from './sent.ts';
+import { webRoutes } from './web.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -30,14 +37,20 @@ declare module 'fastify' {
 }
 
 export interface RestOptions {
-  notifications: Notifications;
+  services: Services;
   sessions: Sessions;
+  rateLimits: RateLimits;
+  addressOf: AddressOf;
   verify: (token: string | undefined) => Promise<Caller>;
   /** Whether the server can do its work; rejects or resolves false when it cannot. */
   isReady: () => Promise<boolean>;
+  scrapes: Scrapes;
+  /** Needed for /metrics; without it they are open to all. */
+  metricsToken: string | undefined;
   logger: Logger;
   limits: Limits;
   version: string;
+  demo: ConsoleInfo['demo'];
   maxBodyBytes: number;
   requestTimeoutMs: number;
   /** Makes the HTTP server around the handler of this app. */
@@ -69,9 +82,9 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-/** The REST door: the legacy routes under /api/v1, their OpenAPI document, health and readiness. */
+/** The REST door: the legacy routes under /api/v1, their OpenAPI document, health and readiness, and the pages. */
 export async function createRestApp(options: RestOptions): Promise<FastifyInstance> {
-  const { notifications, sessions, verify, logger, limits } = options;
+  const { services, sessions, rateLimits, addressOf, verify, logger, limits } = options;
   const app = fastify({
     serverFactory: (handler) => options.createServer(handler),
     bodyLimit: options.maxBodyBytes,
@@ -87,6 +100,12 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   app.setValidatorCompiler(validatorCompiler);
   // Types see to it that answers fit their schemas; checking each of them again costs more than making it.
   app.setSerializerCompiler(() => JSON.stringify);
+  if (rateLimits.isOn) {
+    app.addHook('onRequest', async ({ raw }) => {
+      // Whether a process lives is asked by whoever would end it.
+      if (raw.url !== '/health') rateLimits.spendOfAddress(addressOf(raw), 'rest');
+    });
+  }
   installErrors(app, logger);
 
   app.removeAllContentTypeParsers();
@@ -107,7 +126,9 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   const callers = new WeakMap<FastifyRequest, Caller>();
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.public || !request.routeOptions.url?.startsWith('/api/')) return;
-    callers.set(request, await verify(bearerToken(request.headers.authorization)));
+    const caller = await verify(bearerToken(request.headers.authorization));
+    rateLimits.spend(caller, 1, 'rest');
+    callers.set(request, caller);
   });
   const callerOf = (request: FastifyRequest): Caller => {
     const caller = callers.get(request);
@@ -122,8 +143,14 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   });
   await app.register(
     async (api) => {
-      authRoutes(api, sessions);
-      notificationRoutes(api, { notifications, limits, callerOf });
+      authRoutes(api, sessions, addressOf);
+      // What one request asks for beyond what any request is worth.
+      const spendMore = (caller: Caller, points: number): void => {
+        if (points > 1) rateLimits.spend(caller, points - 1, 'rest');
+      };
+      notificationRoutes(api, { notifications: services.notifications, limits, callerOf, spendMore });
+      recallRoutes(api, { recalls: services.recalls, callerOf });
+      sentRoutes(api, { sent: services.sent, limits, callerOf });
       api.get('/notifications/ws', { schema: { hide: true } }, () => {
         throw new CarillonError('BAD_USER_INPUT', 'This address speaks WebSocket: connect to it with one.');
       });
@@ -136,7 +163,8 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     const ready = await options.isReady();
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unavailable' });
   });
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.type('text/html; charset=utf-8').send(homePage));
+  metricsRoute(app, options);
+  webRoutes(app, { version: options.version, demo: options.demo });
   refuseOtherMethods(app, new Map(methodsOf));
   return app;
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Session, Sessions } from '../../services/sessions.ts';
+import type { AddressOf } from '../address.ts';
 import { errorBody } from './errors.ts';
 
 const sessionBody = z
@@ -26,7 +27,7 @@ const refreshBody = z.object({ refresh_token: z.string().min(1).max(1024) });
 
 const answers = { 200: sessionBody, '4XX': errorBody, '5XX': errorBody };
 
-export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
+export function authRoutes(plain: FastifyInstance, sessions: Sessions, addressOf: AddressOf): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   // RFC 6749 section 5.1: no cache on the way may keep tokens.
   const onSend = async (_request: unknown, reply: FastifyReply): Promise<void> => {
@@ -53,8 +54,8 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions): void {
         response: answers,
       },
     },
-    async ({ body: { username, password, tenant_id: tenantId } }) =>
-      toBody(await sessions.login({ username, password, tenantId: tenantId || undefined })),
+    async ({ raw, body: { username, password, tenant_id: tenantId } }) =>
+      toBody(await sessions.login({ username, password, tenantId: tenantId || undefined }, addressOf(raw))),
   );
 
   app.post(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { channelNames } from '../../channels/index.ts';
 import {
   type Notification,
-  notificationChannels,
   notificationPriorities,
   notificationStatuses,
   notificationTypes,
@@ -12,7 +12,7 @@ const lowerCase = <const T extends readonly string[]>(values: T): Lowercase<T[nu
 
 export const types = z.enum(lowerCase(notificationTypes));
 export const priorities = z.enum(lowerCase(notificationPriorities));
-export const channels = z.enum(lowerCase(notificationChannels));
+export const channels = z.enum(lowerCase(channelNames));
 
 const time = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC.' });
 
@@ -34,12 +34,16 @@ export const notificationBody = z
     is_read: z.boolean(),
     read_at: time.nullable(),
     created_at: time,
+    expires_at: time.optional().meta({ description: 'Of those that expire.' }),
+    send_at: time.optional().meta({ description: 'Of those that are not sent yet.' }),
   })
   .meta({ id: 'Notification' });
 
 const lower = <T extends string>(value: T): Lowercase<T> => value.toLowerCase() as Lowercase<T>;
 
-export const toBody = (notification: Notification): z.infer<typeof notificationBody> => ({
+export const toBody = (
+  notification: Omit<Notification, 'cursor' | 'changeCursor'>,
+): z.infer<typeof notificationBody> => ({
   id: notification.id,
   tenant_id: notification.tenantId,
   user_id: notification.recipientId,
@@ -55,4 +59,6 @@ export const toBody = (notification: Notification): z.infer<typeof notificationB
   is_read: notification.readAt !== null,
   read_at: notification.readAt?.toISOString() ?? null,
   created_at: notification.createdAt.toISOString(),
+  ...(notification.expiresAt ? { expires_at: notification.expiresAt.toISOString() } : {}),
+  ...(notification.sendAt ? { send_at: notification.sendAt.toISOString() } : {}),
 });

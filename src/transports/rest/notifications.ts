@@ -4,15 +4,18 @@ import { z } from 'zod';
 import { badInput, forbidden } from '../../errors.ts';
 import type { Caller } from '../../services/caller.ts';
 import { type Limits, notificationFields } from '../../services/notification-rules.ts';
-import { MAX_PAGE_NUMBER } from '../../services/inbox-pages.ts';
 import type { Notifications } from '../../services/notifications.ts';
-import { errorBody } from './errors.ts';
+import { pointsOfIds } from '../../services/rate-limits.ts';
+import { errorBody, toCarillonError } from './errors.ts';
 import { channels, notificationBody, priorities, toBody, types } from './notification.ts';
+import { pageQuery } from './page-query.ts';
 
 export interface NotificationRoutesOptions {
   notifications: Notifications;
   limits: Limits;
   callerOf: (request: FastifyRequest) => Caller;
+  /** What is worth so many points, of which one has been spent. @throws CarillonError RATE_LIMITED. */
+  spendMore: (caller: Caller, points: number) => void;
 }
 
 const upper = <T extends string>(value: T): Uppercase<T> => value.toUpperCase() as Uppercase<T>;
@@ -20,15 +23,6 @@ const upper = <T extends string>(value: T): Uppercase<T> => value.toUpperCase() 
 /** Old callers send "" for what they do not have. */
 const orAbsent = <T extends z.ZodType>(rule: T) =>
   z.preprocess((value) => (value === '' || value === null ? undefined : value), rule.optional());
-
-/** A number of a query; "" is what old callers send for none. */
-function wholeNumber(most: number, fallback: number) {
-  const message = `must be a whole number from 1 to ${most}`;
-  return z.preprocess((text) => {
-    if (text === '') return undefined;
-    return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text;
-  }, z.int(message).min(1, message).max(most, message).default(fallback));
-}
 
 const WORDS: ReadonlyMap<unknown, boolean | undefined> = new Map([
   ['true', true],
@@ -42,6 +36,11 @@ const yesOrNo = z.preprocess(
   (text) => (WORDS.has(text) ? WORDS.get(text) : text),
   z.boolean('must be true or false').default(false),
 );
+
+/** A point in time, with its offset. */
+const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-01-31T09:30:00Z' });
+
+const toDate = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));
 
 /** The bodies and queries of the legacy routes, out of the rules of the fields. */
 function requests(limits: Limits) {
@@ -60,12 +59,13 @@ function requests(limits: Limits) {
         channel: orAbsent(channels.meta({ default: 'in_app' })),
         related_type: orAbsent(field.relatedType),
         related_id: orAbsent(field.relatedId),
+        expires_at: orAbsent(instant).meta({ description: 'When it leaves the inbox by itself; in the future.' }),
+        send_at: orAbsent(instant).meta({ description: 'When to send it; at most a year ahead, before it expires.' }),
       })
       .meta({ id: 'SendRequest' }),
     ids: z.object({ ids: field.ids }),
     list: z.object({
-      page: wholeNumber(MAX_PAGE_NUMBER, 1),
-      page_size: wholeNumber(limits.maxPageSize, limits.defaultPageSize),
+      ...pageQuery(limits),
       only_unread: yesOrNo,
       type: orAbsent(types),
     }),
@@ -85,7 +85,7 @@ function idempotencyKey(request: FastifyRequest): string | undefined {
 
 export function notificationRoutes(
   plain: FastifyInstance,
-  { notifications, limits, callerOf }: NotificationRoutesOptions,
+  { notifications, limits, callerOf, spendMore }: NotificationRoutesOptions,
 ): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   const request = requests(limits);
@@ -100,10 +100,16 @@ export function notificationRoutes(
         body: request.send,
         response: { 200: notificationBody, ...failures },
       },
+      // A send that is refused at the door counts like one that the service refuses.
+      errorHandler(error, req, reply) {
+        notifications.refusedAtDoor(toCarillonError(error) ?? error);
+        plain.errorHandler(error, req, reply);
+      },
     },
     async (req) => {
       const caller = callerOf(req);
-      const { tenant_id, type, priority, channel, user_id, related_type, related_id, ...content } = req.body;
+      const { tenant_id, type, priority, channel, user_id, related_type, related_id, expires_at, send_at, ...content } =
+        req.body;
       if (tenant_id !== undefined && tenant_id !== caller.tenantId) {
         throw forbidden('tenant_id is not the tenant of the token.');
       }
@@ -115,6 +121,8 @@ export function notificationRoutes(
         channel: channel && upper(channel),
         relatedType: related_type,
         relatedId: related_id,
+        expiresAt: toDate(expires_at),
+        sendAt: toDate(send_at),
         idempotencyKey: idempotencyKey(req),
       });
       return toBody(sent);
@@ -173,7 +181,9 @@ export function notificationRoutes(
       },
     },
     async (req) => {
-      const { count } = await notifications.batchMarkRead(callerOf(req), req.body.ids);
+      const caller = callerOf(req);
+      spendMore(caller, pointsOfIds(req.body.ids.length));
+      const { count } = await notifications.batchMarkRead(caller, req.body.ids);
       return { count, success: true as const };
     },
   );

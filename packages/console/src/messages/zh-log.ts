@@ -1,0 +1,28 @@
+import type { Messages } from './en.ts';
+
+export const zhLog: Messages['log'] = {
+  title: '线路日志',
+  lead: '本页的每一帧和每个请求。令牌已被隐去。',
+  pause: '暂停',
+  resume: '继续',
+  clear: '清空',
+  filter: '筛选',
+  filterHint: '类型或文本',
+  pane: '窗格',
+  line: '线路',
+  all: '全部',
+  panes: { left: '左', right: '右' },
+  lines: { graphql: 'GraphQL', receipts: '回执', legacy: '原始', http: 'HTTP' },
+  direction: { out: '发出', in: '收到', note: '连接' },
+  missed: (count) => `已暂停：${count} 条未保留`,
+  count: (shown, all) => (shown === all ? `${all} 帧` : `${all} 帧中的 ${shown} 帧`),
+  list: '帧，按时间先后',
+  empty: '还没有内容。登录后，每一帧都会显示在这里。',
+  nothing: '没有符合筛选条件的帧。',
+  copy: '复制',
+  copied: '已复制',
+  close: '关闭',
+  text: '帧的文本',
+  columns: { time: '时间', line: '线路', type: '类型', size: '大小', latency: '延迟' },
+  since: { request: '自所应答的请求起', send: '自按下“发送”起', created: '自服务器创建起' },
+};

@@ -1,0 +1,2 @@
+/** The languages of the components' own texts. */
+export type Locale = 'en' | 'zh';

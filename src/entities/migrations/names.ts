@@ -1,0 +1,13 @@
+/** Where a database remembers the names of the migrations that it has. */
+export const MIGRATION_TABLE = 'carillon_migration';
+
+/** In the order in which they run. The names are what a database remembers: they never change. */
+export const migrationNames = [
+  'Migration20261123_initial',
+  'Migration20261124_changed_index',
+  'Migration20261124_presence',
+  'Migration20261124_recall',
+  'Migration20261124_receipts',
+  'Migration20261125_channels',
+  'Migration20261125_tenant_activity',
+] as const;
