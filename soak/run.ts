@@ -14,6 +14,7 @@ import { errorsIn } from './log-lines.ts';
 import { addAccounts } from './logins.ts';
 import { type Report, createReport } from './report.ts';
 import { Sampler } from './sampler.ts';
+import { greet } from './sending.ts';
 import { addWebhooks, openSink } from './sink.ts';
 import { type Stage, openStage } from './stage.ts';
 import { Town } from './town.ts';
@@ -97,6 +98,7 @@ export async function soak(options: SoakOptions): Promise<Report> {
     const leaving = new AbortController();
     const listening = audience.run(leaving.signal, settled.signal);
     try {
+      await greetAll(town, arrivals);
       progress.phase = 'soaking';
       const ended = AbortSignal.any([signal, AbortSignal.timeout(durationMs)]);
       const load = new Load();
@@ -126,6 +128,14 @@ export async function soak(options: SoakOptions): Promise<Report> {
       await listening;
     }
   });
+}
+
+/** Resolves when the witness of each inbox listens: what came and went before that it would never be told of. */
+async function greetAll(town: Town, arrivals: Arrivals): Promise<void> {
+  await Promise.all(town.inboxes.map((inbox) => greet(town, inbox)));
+  for (const deadline = performance.now() + SETTLE_MS; arrivals.missing.size > 0; await delay(LOOK_AGAIN_MS)) {
+    if (performance.now() > deadline) throw new Error(`${arrivals.missing.size} inboxes hear nothing`);
+  }
 }
 
 /** Waits until every device has what is stored and everything has come that was acknowledged; judges how it is then. */

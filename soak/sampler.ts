@@ -100,7 +100,8 @@ export class Sampler {
   }
 }
 
-async function countDescriptors(pid: number): Promise<number | undefined> {
+/** Open files and sockets of a process; nothing where the system does not tell. */
+export async function countDescriptors(pid: number): Promise<number | undefined> {
   try {
     return (await readdir(`/proc/${pid}/fd`)).length;
   } catch {

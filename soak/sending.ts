@@ -1,3 +1,4 @@
+import type { Inbox } from '../torture/population.ts';
 import type { Act, Town } from './town.ts';
 
 const SEND = 'mutation ($input: SendInput!) { send(input: $input) { id } }';
@@ -45,6 +46,13 @@ export const sendGraphQL: Act = async (town) => {
     town.learn(recipient, id);
   }
 };
+
+/** A send to an inbox that nothing is done with. */
+export async function greet(town: Town, recipient: Inbox): Promise<void> {
+  const input = { title: 'Hello', content: 'Is anybody there?', recipientId: recipient.userId };
+  const answer = await town.ask<{ send: { id: string } }>(recipient, SEND, { variables: { input } });
+  if (answer) town.arrivals.acknowledge(answer.send.id, recipient.name);
+}
 
 export const sendRest: Act = async (town) => {
   const recipient = town.anybody();
