@@ -1,8 +1,7 @@
 // The hostile client, a process of its own: does everything at once until it is told to stop, and tells what it was answered.
 import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { httpAttacks } from './http-attacks.ts';
-import { socketAttacks } from './socket-attacks.ts';
+import { attacks } from './kinds.ts';
 import type { Attack, Target } from './target.ts';
 
 /** How often each kind was answered what. */
@@ -10,8 +9,6 @@ export type Answers = Record<string, Record<string, number>>;
 
 export type ToAttacker = { readonly attack: Target; readonly kinds: readonly string[] } | { readonly stop: true };
 export type FromAttacker = { readonly answers: Answers };
-
-export const attacks: Readonly<Record<string, Attack>> = { ...httpAttacks, ...socketAttacks };
 
 /** A server that is away, or refuses connections, is not asked without a pause. */
 const PAUSE_MS = 20;
@@ -45,4 +42,4 @@ function main(): void {
   process.on('disconnect', () => process.exit(0));
 }
 
-if (import.meta.main) main();
+main();

@@ -82,7 +82,7 @@ export const httpAttacks: Readonly<Record<string, Attack>> = {
     const forged = `${token.slice(0, -6)}${(turn += 1) % 1e6}`;
     return requestText('/graphql', { url, token: forged, body: { query: '{ unreadCount }' } });
   }),
-  'huge, deep and aliased documents': kept(
+  'documents that are too large': kept(
     8,
     graphql(() => ({ query: next(documents)() })),
   ),
