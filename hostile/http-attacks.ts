@@ -13,7 +13,8 @@ const kept = (width: number, textOf: (target: Target) => string): Attack => {
   return {
     width,
     async attempt(target) {
-      const lane = lanes.pop() ?? (await Lane.open(target.url));
+      const free = lanes.pop();
+      const lane = free?.isOpen ? free : await Lane.open(target.url);
       try {
         const { status } = await lane.request(textOf(target));
         lanes.push(lane);

@@ -23,7 +23,7 @@ export interface HostileOptions {
   kinds: readonly string[];
   /** Also shows where the server's time goes. */
   profile: boolean;
-  /** Ends the run at its next step. */
+  /** Ends the run, without a verdict. */
   signal: AbortSignal;
   onProgress: (text: string, share: number) => void;
 }
@@ -89,11 +89,11 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   const share = (ms: number): number => (cpu.end - cpu.begin) / 1000 / ms;
 
   onProgress('quiet', 0.02);
-  const quiet = await load.run(job(quietMs / 1000), async (moment) => {
+  const run = interruptible(load, signal);
+  const quiet = await run(job(quietMs / 1000), async (moment) => {
     if (moment === 'begin' || moment === 'end') cpu[moment] = (await server.usage('cpu')).cpuMicros;
   });
   const quietLoad = share(quietMs);
-  signal.throwIfAborted();
 
   const target = { url: server.url, userId: HOSTILE_USER, token: tokenOf(job(0), HOSTILE_USER) };
   const before = await holdingOf(server);
@@ -102,8 +102,13 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   let answers: Answers = {};
   let places: Places | undefined;
   const watching = new AbortController();
+  let watched: Promise<void> | undefined;
   await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(async () => attacker?.[Symbol.asyncDispose]());
+  cleanup.defer(async () => {
+    watching.abort();
+    await watched?.catch(() => {});
+    await attacker?.[Symbol.asyncDispose]();
+  });
   const watch = async (): Promise<void> => {
     for (const started = performance.now(); !watching.signal.aborted; ) {
       onProgress('under attack', 0.1 + (0.8 * (performance.now() - started)) / attackMs);
@@ -117,8 +122,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
       await delay(LOOK_MS, undefined, { signal: watching.signal }).catch(() => {});
     }
   };
-  let watched: Promise<void> | undefined;
-  const attacked = await load.run(job(attackMs / 1000), async (moment) => {
+  const attacked = await run(job(attackMs / 1000), async (moment) => {
     if (moment === 'begin') {
       cpu.begin = (await server.usage(profile ? 'profile' : 'cpu')).cpuMicros;
       attacker = new AttackerProcess(target, { kinds, cores: cores?.others });
@@ -133,7 +137,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
     }
   });
   onProgress('after the attack', 0.92);
-  await delay(Math.min(RECOVERY_MS, attackMs), undefined, { signal }).catch(() => {});
+  await delay(Math.min(RECOVERY_MS, attackMs));
   const after = await holdingOf(server);
   return {
     quiet,
@@ -144,6 +148,16 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
     places,
     errors: errorsIn(server.log()),
   };
+}
+
+/** A load whose jobs fail, with its reason, as soon as the signal comes. */
+function interruptible(load: LoadProcess, signal: AbortSignal): LoadProcess['run'] {
+  const interrupted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+  interrupted.catch(() => {});
+  return (job, onMoment) => Promise.race([load.run(job, onMoment), interrupted]);
 }
 
 async function holdingOf(server: ServerProcess): Promise<Holding> {

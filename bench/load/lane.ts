@@ -51,6 +51,11 @@ export class Lane implements Disposable {
     return new Lane(socket);
   }
 
+  /** Whether it can carry a request: servers end connections that nobody uses. */
+  get isOpen(): boolean {
+    return this.#socket.writable;
+  }
+
   /** One at a time. Rejects when the connection is lost. */
   request(text: string): Promise<Answer> {
     this.#waiting = Promise.withResolvers<Answer>();

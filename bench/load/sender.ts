@@ -26,6 +26,10 @@ export class Sender implements Disposable {
     return new Sender(job.url, tokenOf(job, name), door, await Lane.open(job.url, job.from));
   }
 
+  get isOpen(): boolean {
+    return this.#lane.isOpen;
+  }
+
   /** Whether it was acknowledged. Rejects when the connection is lost. */
   async send(recipientId: string, title: string): Promise<boolean> {
     const good = isGood(await this.#lane.request(this.#requestText(recipientId, title)));

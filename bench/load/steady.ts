@@ -8,8 +8,9 @@ import { connectDevices, graphqlRequest, namesOf } from './people.ts';
 import { type Tell, deliveryFaults, reachAll } from './send.ts';
 import { Sender, isGood } from './sender.ts';
 
-/** Requests under way at once: at the rates of such a load a free lane is always there, unless the server stands still. */
-const LANES = 64;
+/** Requests of a kind under way at once. */
+const LANES = 16;
+const SENDERS = 8;
 const TICK_MS = 4;
 const PAGE = '{ unreadCount notifications(first: 20) { nodes { id title isRead } } }';
 
@@ -17,30 +18,30 @@ const PAGE = '{ unreadCount notifications(first: 20) { nodes { id title isRead }
 export async function runSteadily(job: SteadyJob, tell: Tell): Promise<Outcome> {
   const names = namesOf(job.users);
   const ledger = new Ledger();
-  const senders = await Promise.all(
-    Array.from({ length: LANES }, (_, lane) => Sender.open(job, `sender ${lane % 8}`, lane % 2 ? 'rest' : 'graphql')),
+  using senders = await Pool.of(LANES, (nth) =>
+    Sender.open(job, `sender ${nth % SENDERS}`, nth % 2 === 0 ? 'graphql' : 'rest'),
   );
-  const readers = await Promise.all(Array.from({ length: LANES }, () => Lane.open(job.url, job.from)));
+  using readers = await Pool.of(LANES, () => Lane.open(job.url, job.from));
   const heard = new Set<number>();
   const devices = await connectDevices(job, names, (index, frame) => {
     heard.add(index);
     ledger.deliver(index, frame);
   });
-  await reachAll(senders[0]!, names, heard);
+  using greeter = await Sender.open(job, 'greeter', 'graphql');
+  await reachAll(greeter, names, heard);
 
-  const freeSenders = new Pool(senders);
-  const freeReaders = new Pool(readers);
   let refused = 0;
   const anybody = (): number => Math.floor(Math.random() * names.length);
   const send = async (): Promise<void> => {
     const recipient = anybody();
     const { number, title } = ledger.issue(recipient);
-    await freeSenders.use(async (sender) => {
+    await senders.use(async (sender) => {
       if (await sender.send(names[recipient]!, title)) ledger.acknowledge(number);
+      else refused += 1;
     });
   };
   const read = (): Promise<void> =>
-    freeReaders.use(async (lane) => {
+    readers.use(async (lane) => {
       if (!isGood(await lane.request(graphqlRequest(job, names[anybody()]!, PAGE)))) refused += 1;
     });
   const stopped = new AbortController();
@@ -57,8 +58,6 @@ export async function runSteadily(job: SteadyJob, tell: Tell): Promise<Outcome> 
   stopped.abort();
   await Promise.all(working);
   const faults = await deliveryFaults(ledger, devices);
-  for (const sender of senders) refused += sender.refused;
-  for (const owned of [...senders, ...readers]) owned[Symbol.dispose]();
   closeAll(devices);
   return { units, perSecond: units / job.seconds, p50Ms, p99Ms, faults: { ...faults, refused } };
 }
@@ -77,17 +76,30 @@ async function everySecond(rate: number, begin: () => Promise<void>, signal: Abo
   await Promise.all(underWay);
 }
 
-/** What one task at a time may use; the others wait, in order. */
-class Pool<T> {
-  readonly #free: T[];
+interface Shared extends Disposable {
+  readonly isOpen: boolean;
+}
+
+/** What one task at a time may use, in turn; the others wait, in order. One that was closed meanwhile is opened anew. */
+class Pool<T extends Shared> implements Disposable {
+  readonly #open: () => Promise<T>;
+  readonly #free: T[] = [];
   readonly #waiting: ((one: T) => void)[] = [];
 
-  constructor(all: readonly T[]) {
-    this.#free = [...all];
+  private constructor(open: () => Promise<T>) {
+    this.#open = open;
+  }
+
+  static async of<T extends Shared>(size: number, open: (nth: number) => Promise<T>): Promise<Pool<T>> {
+    let opened = 0;
+    const pool = new Pool(() => open((opened += 1)));
+    pool.#free.push(...(await Promise.all(Array.from({ length: size }, pool.#open))));
+    return pool;
   }
 
   async use(task: (one: T) => Promise<void>): Promise<void> {
-    const one = this.#free.pop() ?? (await new Promise<T>((resolve) => this.#waiting.push(resolve)));
+    const kept = this.#free.shift() ?? (await new Promise<T>((resolve) => this.#waiting.push(resolve)));
+    const one = kept.isOpen ? kept : await this.#open();
     try {
       await task(one);
     } finally {
@@ -95,5 +107,9 @@ class Pool<T> {
       if (next) next(one);
       else this.#free.push(one);
     }
+  }
+
+  [Symbol.dispose](): void {
+    for (const one of this.#free) one[Symbol.dispose]();
   }
 }
