@@ -1,6 +1,6 @@
 // Measures Carillon beside a server that does the same in the usual way, on this machine.
-import { open, writeFile } from 'node:fs/promises';
-import { UsageError, number, readArguments, someOf, whole } from '../src/commands/arguments.ts';
+import { writeFile } from 'node:fs/promises';
+import { UsageError, checkWritable, number, readArguments, someOf, whole } from '../src/commands/arguments.ts';
 import { runCommand, stopOnSignals } from '../src/commands/run-command.ts';
 import { createProgressBar } from '../src/commands/terminal/progress-bar.ts';
 import { compare, pathNames } from './compare.ts';
@@ -37,15 +37,6 @@ function connectionsIn(text: string): number {
   return connections;
 }
 
-/** What cannot be written in the end is better told at the beginning. */
-async function checkWritable(file: string): Promise<void> {
-  try {
-    await (await open(file, 'a')).close();
-  } catch (error) {
-    throw new UsageError(`--json: ${(error as Error).message}`);
-  }
-}
-
 async function main(): Promise<number> {
   const { values } = readArguments({
     rounds: { type: 'string', default: '3' },
@@ -74,7 +65,7 @@ async function main(): Promise<number> {
     profile: values.profile,
     paths: someOf('only', pathNames, values.only),
   };
-  if (values.json !== undefined) await checkWritable(values.json);
+  if (values.json !== undefined) await checkWritable('json', values.json);
   using bar = createProgressBar();
   const options = {
     ...asked,

@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** Takes its log and its pid file. */
   readonly directory: string;
   readonly cores: string | undefined;
+  /** A module that it loads before everything else. */
+  readonly preload?: string | undefined;
 }
 
 const ROOT = join(import.meta.dirname, '..');
@@ -34,8 +36,10 @@ export class ServerProcess implements AsyncDisposable {
     this.#options = options;
     this.url = `http://127.0.0.1:${port}`;
     const log = openSync(this.#logPath, 'a');
-    const { env, script, directory, name, cores } = options;
-    this.#child = spawn(process.execPath, ['--expose-gc', '--import', join(import.meta.dirname, 'probe.ts'), script], {
+    const { env, script, directory, name, cores, preload } = options;
+    const imports = [join(import.meta.dirname, 'probe.ts'), ...(preload === undefined ? [] : [preload])];
+    const args = ['--expose-gc', ...imports.flatMap((path) => ['--import', path]), script];
+    this.#child = spawn(process.execPath, args, {
       cwd: ROOT,
       env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', PORT: String(port), ...env },
       stdio: ['ignore', log, log, 'ipc'],
@@ -71,6 +75,19 @@ export class ServerProcess implements AsyncDisposable {
     return answer[0];
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** All that it has written so far, to both outputs. */
+  log(): string {
+    return readFileSync(this.#logPath, 'utf8');
+  }
+
   get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -80,7 +97,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   #logTail(): string {
-    return readFileSync(this.#logPath, 'utf8').slice(-LOG_TAIL_CHARACTERS);
+    return this.log().slice(-LOG_TAIL_CHARACTERS);
   }
 
   /** What it holds is thrown away: there is nothing to drain. */

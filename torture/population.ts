@@ -49,13 +49,16 @@ const KINDS: readonly DoorKind[] = [
   'additions',
 ];
 
+/** Tokens outlast every run. */
+const LONGEST_RUN = '8d';
+
 export function createInboxes(clients: number): Inbox[] {
   const count = Math.min(MOST_INBOXES, Math.max(1, Math.ceil(clients / CLIENTS_PER_INBOX)));
   return Array.from({ length: count }, (_, index) => {
     const tenantId = `tenant-${index % TENANTS}`;
     const userId = `user-${index}`;
     const token = jwt.sign({ user_id: userId, tenant_id: tenantId, roles: ['admin'] }, JWT_SECRET, {
-      expiresIn: '24h',
+      expiresIn: LONGEST_RUN,
     });
     return { name: `${tenantId}/${userId}`, tenantId, userId, token, known: [] };
   });

@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { dialEventStream } from './client-event-stream.ts';
-import { dialGraphQL, dialLegacy } from './client-socket.ts';
 import { type Cluster, type Node, startCluster } from './cluster.ts';
-import { Device, type Dial } from './device.ts';
+import { Device } from './device.ts';
+import { dials } from './dials.ts';
 import type { FaultName } from './faults.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
 import { Owners } from './owners.ts';
-import { type DoorKind, type Inbox, createInboxes, placeDevices } from './population.ts';
+import { type Inbox, createInboxes, placeDevices } from './population.ts';
 import { Random } from './random.ts';
 import { type Report, createReport } from './report.ts';
 import { Caller } from './request.ts';
@@ -43,13 +42,6 @@ export interface Progress {
   sends: number;
   deliveries: number;
 }
-
-const dials: Record<DoorKind, Dial> = {
-  changes: dialGraphQL('changes'),
-  additions: dialGraphQL('additions'),
-  'event-stream': dialEventStream,
-  legacy: dialLegacy,
-};
 
 /** Owners act this often for each send. */
 const ACTS_PER_SEND = 0.3;

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import type { Client } from 'pg';
 import type { Cluster } from './cluster.ts';
 import type { Device } from './device.ts';
+import { versionOf } from './device-fold.ts';
 import type { Load } from './load.ts';
 import type { Inbox } from './population.ts';
 import type { Caller } from './request.ts';
@@ -30,8 +31,6 @@ const STILL_MS = 1000;
 
 /** A sweep and some: what is told twice or late would come in this time. */
 const AFTERMATH_MS = 3000;
-
-const versionOf = (cursor: string): number => Number.parseInt(cursor.slice(11), 36);
 
 /**
  * With all faults healed: lets what is under way end, waits until every device has what its inbox has, with nothing new

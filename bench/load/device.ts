@@ -1,4 +1,5 @@
 import { type Socket, connect } from 'node:net';
+import { addressOf } from './lane.ts';
 
 const SUBSCRIPTION = 'subscription { notificationAdded { id title content type priority isRead createdAt } }';
 
@@ -44,9 +45,12 @@ export class Device implements Disposable {
   }
 
   /** Resolves when the server has taken the subscription in; `onNotification` gets the text of each result. */
-  static async connect(url: string, token: string, onNotification: (frame: Buffer) => void): Promise<Device> {
+  static async connect(
+    { url, token, from }: { url: string; token: string; from?: string | undefined },
+    onNotification: (frame: Buffer) => void,
+  ): Promise<Device> {
     const { hostname, port, host } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true, ...addressOf(from) });
     const ready = Promise.withResolvers<void>();
     const device = new Device(socket, ready, onNotification);
     socket.on('connect', () => {

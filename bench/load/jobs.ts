@@ -7,6 +7,8 @@ interface AnyJob {
   /** Signs the tokens of everybody that takes part. */
   readonly secret: string;
   readonly tenantId: string;
+  /** Of this machine's addresses, the one that connections are from; the system takes one when absent. */
+  readonly from?: string;
   /** Measured time, and how long the load has lasted when it begins. */
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -25,6 +27,16 @@ export interface SendJob extends AnyJob {
   readonly lanes: number;
   readonly recipients: Users;
   readonly online: boolean;
+}
+
+/** Sends at a fixed rate, whatever is answered, to users who each have a device that listens and who read now and then. */
+export interface SteadyJob extends AnyJob {
+  readonly kind: 'steady';
+  readonly users: Users;
+  /** Sends a second. */
+  readonly rate: number;
+  /** Pages of inboxes that are read, a second. */
+  readonly reads: number;
 }
 
 /** Sends to one user with many devices, each send when all devices have the one before. */
@@ -51,7 +63,7 @@ export interface AskJob extends AnyJob {
   readonly expected: string;
 }
 
-export type Job = SendJob | FanoutJob | IdleJob | AskJob;
+export type Job = SendJob | SteadyJob | FanoutJob | IdleJob | AskJob;
 
 /** What should not have happened. */
 export interface Faults {

@@ -24,6 +24,10 @@ export function requestText(
   ].join('\r\n');
 }
 
+/** Options of a connection from one of this machine's addresses; the system takes one when nothing is said. */
+export const addressOf = (from: string | undefined): { localAddress?: string } =>
+  from === undefined ? {} : { localAddress: from };
+
 /**
  * One connection that carries one request after the other. It knows as much of HTTP as the servers here speak, so that the
  * load costs little beside what it measures.
@@ -40,11 +44,16 @@ export class Lane implements Disposable {
     socket.on('close', () => this.#fail(new Error('the connection closed before the answer')));
   }
 
-  static async open(url: string): Promise<Lane> {
+  static async open(url: string, from?: string): Promise<Lane> {
     const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true, ...addressOf(from) });
     await once(socket, 'connect');
     return new Lane(socket);
+  }
+
+  /** Whether it can carry a request: servers end connections that nobody uses. */
+  get isOpen(): boolean {
+    return this.#socket.writable;
   }
 
   /** One at a time. Rejects when the connection is lost. */

@@ -4,6 +4,7 @@ import { runFanout } from './fanout.ts';
 import { runIdle } from './idle.ts';
 import type { FromLoad, Job, Moment, Outcome, ToLoad } from './jobs.ts';
 import { runSends } from './send.ts';
+import { runSteadily } from './steady.ts';
 
 let goOn = Promise.withResolvers<void>();
 
@@ -20,6 +21,8 @@ function run(job: Job): Promise<Outcome> {
   switch (job.kind) {
     case 'send':
       return runSends(job, tell);
+    case 'steady':
+      return runSteadily(job, tell);
     case 'fanout':
       return runFanout(job, tell);
     case 'idle':

@@ -35,7 +35,9 @@ export async function connectDevices(
   const queue = tokens.entries();
   async function work(): Promise<void> {
     for (const [index, token] of queue) {
-      devices[index] = await Device.connect(job.url, token, (frame) => onNotification(index, frame));
+      devices[index] = await Device.connect({ url: job.url, token, from: job.from }, (frame) =>
+        onNotification(index, frame),
+      );
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work));

@@ -82,9 +82,9 @@ export async function reachAll(sender: Sender, names: readonly string[], heard: 
   throw new Error(`${names.length - heard.size} of ${names.length} devices hear nothing`);
 }
 
-type Balance = Pick<Faults, 'lost' | 'duplicated' | 'misdirected'>;
+export type Balance = Pick<Faults, 'lost' | 'duplicated' | 'misdirected'>;
 
-async function deliveryFaults(ledger: Ledger, devices: readonly Device[]): Promise<Balance> {
+export async function deliveryFaults(ledger: Ledger, devices: readonly Device[]): Promise<Balance> {
   await ledger.settle();
   const dropped = devices.filter(({ lost }) => lost).length;
   if (dropped > 0) throw new Error(`the server ended ${dropped} connections`);

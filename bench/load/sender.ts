@@ -23,7 +23,11 @@ export class Sender implements Disposable {
   }
 
   static async open(job: Job, name: string, door: Door): Promise<Sender> {
-    return new Sender(job.url, tokenOf(job, name), door, await Lane.open(job.url));
+    return new Sender(job.url, tokenOf(job, name), door, await Lane.open(job.url, job.from));
+  }
+
+  get isOpen(): boolean {
+    return this.#lane.isOpen;
   }
 
   /** Whether it was acknowledged. Rejects when the connection is lost. */

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { type ParseArgsConfig, type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
 /** What is wrong with the arguments of a command: it is told with the usage, and the exit code is 2. */
@@ -56,4 +57,13 @@ export function someOf<T extends string>(name: string, known: readonly T[], text
     if (found === undefined) throw new UsageError(`--${name}: "${part.trim()}" is none of: ${known.join(', ')}`);
     return found;
   });
+}
+
+/** A file that is written in the end: that it cannot be is better told at the beginning. @throws UsageError */
+export async function checkWritable(name: string, file: string): Promise<void> {
+  try {
+    await (await open(file, 'a')).close();
+  } catch (error) {
+    throw new UsageError(`--${name}: ${(error as Error).message}`);
+  }
 }

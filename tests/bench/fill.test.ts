@@ -8,7 +8,7 @@ import { type Sent, counts, run, send, sendMany } from '../graphql/operations.ts
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { databaseUrl, withClient } from '../support/postgres.ts';
 import { connectGraphQL } from '../sockets/connect.ts';
-import { runScript } from './script.ts';
+import { runScript } from '../support/script.ts';
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -22,7 +22,9 @@ afterAll(async () => {
 });
 
 const fill = ({ tenantId, id }: Person, rows: number) =>
-  runScript('fill', ['--tenant', tenantId, '--user', id, '--rows', String(rows)], { DATABASE_URL: app.databaseUrl });
+  runScript('bench/fill.ts', ['--tenant', tenantId, '--user', id, '--rows', String(rows)], {
+    DATABASE_URL: app.databaseUrl,
+  });
 
 /** Everything in an inbox, page by page, newest first. */
 async function readAll(who: Person, filter = {}) {
@@ -142,10 +144,12 @@ describe('the fill command', () => {
     await withClient(admin, (client) => client.query(`create database ${name}`));
     try {
       const env = { DATABASE_URL: databaseUrl(admin, name) };
-      expect(await runScript('fill', ['--tenant', 'acme', '--user', 'uma', '--rows', '2'], env)).toMatchObject({
-        code: 0,
-        stdout: expect.stringContaining('2 in all, 1 unread'),
-      });
+      expect(await runScript('bench/fill.ts', ['--tenant', 'acme', '--user', 'uma', '--rows', '2'], env)).toMatchObject(
+        {
+          code: 0,
+          stdout: expect.stringContaining('2 in all, 1 unread'),
+        },
+      );
     } finally {
       await withClient(admin, (client) => client.query(`drop database ${name} with (force)`));
     }
@@ -159,12 +163,14 @@ describe('the fill command', () => {
       '--tenant a --user b --rows x',
       '--tenant a --user b --rows 0',
     ];
-    const results = await Promise.all(misuses.map((misuse) => runScript('fill', misuse.split(' ').filter(Boolean))));
+    const results = await Promise.all(
+      misuses.map((misuse) => runScript('bench/fill.ts', misuse.split(' ').filter(Boolean))),
+    );
     for (const { code, stdout, stderr } of results) {
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       expect(stderr).toMatch(/^[^\n]+\n\nUsage: /);
     }
-    expect(await runScript('fill', ['--help'])).toMatchObject({
+    expect(await runScript('bench/fill.ts', ['--help'])).toMatchObject({
       code: 0,
       stderr: '',
       stdout: expect.stringContaining('Usage:'),
@@ -173,9 +179,9 @@ describe('the fill command', () => {
 
   test('exits 1 with one clear line when there is no database', async () => {
     const args = ['--tenant', 'a', '--user', 'b', '--rows', '1'];
-    const unset = await runScript('fill', args);
+    const unset = await runScript('bench/fill.ts', args);
     expect(unset).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(/^DATABASE_URL must be set[^\n]*\n$/) });
-    const away = await runScript('fill', args, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+    const away = await runScript('bench/fill.ts', args, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
     expect(away).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(/^[^\n]+\n$/) });
   });
 });

@@ -3,7 +3,7 @@ import { mkdtempDisposableSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { runScript } from './script.ts';
+import { runScript } from '../support/script.ts';
 
 /** A run starts a PostgreSQL, servers and a load, one after the other. */
 jest.setTimeout(90_000); // ms
@@ -35,7 +35,14 @@ interface Written {
 async function bench(seconds: string, ...args: string[]): Promise<{ stdout: string; written: Written }> {
   using directory = mkdtempDisposableSync(join(tmpdir(), 'carillon-bench-test-'));
   const file = join(directory.path, 'bench.json');
-  const { code, stdout, stderr } = await runScript('main', [...SHORT, '--seconds', seconds, '--json', file, ...args]);
+  const { code, stdout, stderr } = await runScript('bench/main.ts', [
+    ...SHORT,
+    '--seconds',
+    seconds,
+    '--json',
+    file,
+    ...args,
+  ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return { stdout, written: JSON.parse(await readFile(file, 'utf8')) as Written };
 }
@@ -93,11 +100,14 @@ describe('the bench', () => {
       '--rows 3',
       'x',
     ];
-    const results = await Promise.all(misuses.map((misuse) => runScript('main', misuse.split(' '))));
+    const results = await Promise.all(misuses.map((misuse) => runScript('bench/main.ts', misuse.split(' '))));
     for (const { code, stdout, stderr } of results) {
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       expect(stderr).toMatch(/^[^\n]+\n\nUsage: /);
     }
-    expect(await runScript('main', ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage:') });
+    expect(await runScript('bench/main.ts', ['--help'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Usage:'),
+    });
   });
 });

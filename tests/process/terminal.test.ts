@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { runScript } from '../bench/script.ts';
+import { runScript } from '../support/script.ts';
 import { TEST_SECRET, type TestApp, startApp } from '../support/app.ts';
 import { withClient } from '../support/postgres.ts';
 import { runCommand } from './server.ts';
@@ -135,7 +135,7 @@ describe('long work', () => {
   });
 
   test('shows none elsewhere: bench/fill.ts', async () => {
-    const { code, stderr } = await runScript('fill', fillArgs(20_000), { DATABASE_URL: app.databaseUrl });
+    const { code, stderr } = await runScript('bench/fill.ts', fillArgs(20_000), { DATABASE_URL: app.databaseUrl });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 

@@ -26,6 +26,19 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
+/** A database of the caller's own with nothing in it; disposing of it drops it likewise. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  const adminUrl = setting('TEST_POSTGRES_ADMIN_URL');
+  const name = `${setting('TEST_POSTGRES_TEMPLATE')}_${randomBytes(6).toString('hex')}`;
+  await withClient(adminUrl, (client) => client.query(`CREATE DATABASE ${name} ENCODING 'UTF8' TEMPLATE template0`));
+  return {
+    url: databaseUrl(adminUrl, name),
+    async [Symbol.asyncDispose]() {
+      await withClient(adminUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    },
+  };
+}
+
 async function cloneDatabase(client: Client, template: string, name: string): Promise<void> {
   const deadline = Date.now() + CLONE_PATIENCE_MS;
   for (;;) {

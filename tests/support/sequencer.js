@@ -15,6 +15,8 @@ const longest = [
   'tests/graphql/scheduled.test.ts',
   'tests/services/typing.test.ts',
   'tests/torture.test.ts',
+  'tests/soak/main.test.ts',
+  'tests/hostile/main.test.ts',
   'tests/process/terminal.test.ts',
   'tests/commands/data-export.test.ts',
   'tests/commands/data-delete.test.ts',

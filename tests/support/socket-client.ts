@@ -173,11 +173,18 @@ export interface FrameOptions {
   masked?: boolean;
 }
 
-/** The bytes of one frame with a short payload (RFC 6455 section 5.2). */
+/** The bytes of one frame (RFC 6455 section 5.2). */
 export function frame(payload: Buffer | string, { first = 0x81, masked = true }: FrameOptions = {}): Buffer {
   const bytes = Buffer.from(payload);
-  if (bytes.length > 125) throw new RangeError('only short frames are needed here');
-  const header = Buffer.from([first, bytes.length | (masked ? 0x80 : 0)]);
   // A mask of zeros leaves the payload as it is.
-  return Buffer.concat([header, masked ? Buffer.alloc(4) : Buffer.alloc(0), bytes]);
+  return Buffer.concat([headOf(bytes.length, first, masked), masked ? Buffer.alloc(4) : Buffer.alloc(0), bytes]);
+}
+
+function headOf(length: number, first: number, masked: boolean): Buffer {
+  const mask = masked ? 0x80 : 0;
+  if (length < 126) return Buffer.from([first, length | mask]);
+  if (length < 2 ** 16) return Buffer.from([first, 126 | mask, length >> 8, length & 0xff]);
+  const head = Buffer.from([first, 127 | mask, 0, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeBigUInt64BE(BigInt(length), 2);
+  return head;
 }

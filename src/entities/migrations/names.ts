@@ -11,3 +11,8 @@ export const migrationNames = [
   'Migration20261125_channels',
   'Migration20261125_tenant_activity',
 ] as const;
+
+/** The last migration of each version that was released, oldest first. What came with a release never changes again. */
+export const releasedWith: Readonly<Record<string, (typeof migrationNames)[number]>> = {
+  '0.1.0': 'Migration20261123_initial',
+};

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { temporaryBase } from '../support/temporary.ts';
+import { temporaryBase } from './temporary.ts';
 
 export interface ScriptResult {
   code: number | null;
@@ -11,15 +11,15 @@ export interface ScriptResult {
 }
 
 /**
- * Runs a script of `bench/` to its end, with nothing of this process's environment but what programs need. Its databases
+ * Runs a script of the repository, named by its path there, to its end, with nothing of this process's environment but what programs need. Its databases
  * go where those of the tests go.
  */
 export async function runScript(
-  name: string,
+  path: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<ScriptResult> {
-  const child = spawn(process.execPath, [`bench/${name}.ts`, ...args], {
+  const child = spawn(process.execPath, [path, ...args], {
     cwd: join(import.meta.dirname, '..', '..'),
     env: {
       PATH: process.env['PATH'],
