@@ -10,4 +10,5 @@ export const migrationNames = [
   'Migration20261124_receipts',
   'Migration20261125_channels',
   'Migration20261125_tenant_activity',
+  'Migration20261125_row_level_security',
 ] as const;

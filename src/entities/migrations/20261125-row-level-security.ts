@@ -1,0 +1,59 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** Tables whose rows are of a tenant each. */
+const TABLES = [
+  'app_user',
+  'contact',
+  'delivery',
+  'idempotency_key',
+  'inbox',
+  'last_seen',
+  'presence',
+  'receipt',
+  'refresh_token',
+  'revocation',
+  'scheduled_send',
+  'sender_log',
+  'tenant_activity',
+];
+
+/** Tables whose old rows know their inbox only, by a column that came later. */
+const TABLES_OF_INBOXES = ['notification', 'tombstone'];
+
+/**
+ * The tenants of the scope; null for all of them. Read once for a statement, as it stands in a query of its own. Unset is
+ * the scope of versions that know nothing of it, which go on beside this one for a while, and of people with psql. Where
+ * this version has set it for a transaction that is over PostgreSQL leaves it empty: then there are no rows.
+ */
+const TENANTS = `(select case coalesce(current_setting('carillon.scope', true), 'all')
+  when 'all' then null when '' then array[]::text[] else current_setting('carillon.scope')::text[] end)::text[]`;
+
+const IS_IN_SCOPE = `coalesce("tenant_id" = any (${TENANTS}), true)`;
+
+/** By the inbox's own policy. Not `exists`, which may be made into a look at all inboxes. */
+const IS_OF_INBOX_IN_SCOPE = `case when "tenant_id" is not null then ${IS_IN_SCOPE}
+  else (select true from "inbox" i where i."id" = "inbox_id") end`;
+
+export class Migration20261125_row_level_security extends Migration {
+  override name = 'Migration20261125_row_level_security';
+
+  override up(): void | Promise<void> {
+    this.addSql(`alter table "tombstone" add column "tenant_id" text null;`);
+    for (const table of TABLES) this.#wall(table, IS_IN_SCOPE);
+    for (const table of TABLES_OF_INBOXES) this.#wall(table, IS_OF_INBOX_IN_SCOPE);
+  }
+
+  #wall(table: string, condition: string): void {
+    this.addSql(`create policy "carillon_scope" on "${table}" using (${condition});`);
+    // Forced, as the owner of the tables would not be held to it.
+    this.addSql(`alter table "${table}" enable row level security, force row level security;`);
+  }
+
+  override down(): void | Promise<void> {
+    for (const table of [...TABLES, ...TABLES_OF_INBOXES]) {
+      this.addSql(`alter table "${table}" no force row level security, disable row level security;`);
+      this.addSql(`drop policy "carillon_scope" on "${table}";`);
+    }
+    this.addSql(`alter table "tombstone" drop column "tenant_id";`);
+  }
+}
