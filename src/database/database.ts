@@ -162,6 +162,8 @@ export function ormOptions({ url, poolMax, timeoutMs, rowLevelSecurity }: Databa
     ensureDatabase: false,
     // Statements name their columns themselves and times cross as epoch milliseconds: no conversion is left to do.
     forceUtcTimezone: true,
+    // The policies are those of the migrations: PostgreSQL keeps them in words of its own.
+    schemaGenerator: { ignorePolicies: true },
     pool: { min: 0, max: poolMax },
     driverOptions: {
       statement_timeout: timeoutMs,
