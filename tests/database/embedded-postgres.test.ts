@@ -82,7 +82,7 @@ async function end(child: ChildProcess, how: () => void): Promise<void> {
 describe('a fresh directory', () => {
   test('gets a server on 127.0.0.1 only, with UTF8, synced writes and a password that only the user can read', async () => {
     await using postgres = await startEmbeddedPostgres({ directory, logger });
-    const shown = await withClient(postgres.url, async (client) => {
+    const shown = await withClient(postgres.adminUrl, async (client) => {
       const values: Record<string, string> = {};
       for (const name of [
         'server_encoding',
@@ -268,7 +268,7 @@ test("a data directory under a closed parent works: root's data goes where the s
     {
       await using first = await start();
       await remember(first.url, 'found again');
-      path = await withClient(first.url, async (client) => {
+      path = await withClient(first.adminUrl, async (client) => {
         const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');
         return dirname(rows[0]!.data_directory);
       });

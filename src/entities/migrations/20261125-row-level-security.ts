@@ -31,6 +31,12 @@ const TENANTS = `(select case coalesce(current_setting('carillon.scope', true), 
 const IS_IN_SCOPE = `coalesce("tenant_id" = any (${TENANTS}), true)`;
 
 /**
+ * The same, put so that the planner takes nearly every row to pass, as it does without a policy. Of most other conditions
+ * that it cannot look into it expects half or less, and begins to sort what an index has in order.
+ */
+const passing = (condition: string): string => `nullif(${condition}, false) is not null`;
+
+/**
  * Whether an inbox is in the scope, by its own policy. A function, and a cheap one to the planner, as a query within the
  * policy would make every row look dear, and so change the plans of all that reads them: few rows need it, and then none.
  */
@@ -52,7 +58,7 @@ export class Migration20261125_row_level_security extends Migration {
   }
 
   #wall(table: string, condition: string): void {
-    this.addSql(`create policy "carillon_scope" on "${table}" using (${condition});`);
+    this.addSql(`create policy "carillon_scope" on "${table}" using (${passing(condition)});`);
     // Forced, as the owner of the tables would not be held to it.
     this.addSql(`alter table "${table}" enable row level security, force row level security;`);
   }
