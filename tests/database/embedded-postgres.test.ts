@@ -10,8 +10,9 @@ import { serverAccount } from '../../src/database/postgres-account.ts';
 import { findPostgresBinaries } from '../../src/database/postgres-binaries.ts';
 import { createCluster, findPostgresHome } from '../../src/database/postgres-home.ts';
 import { findPostmaster, isPostmasterAlive } from '../../src/database/postgres-process.ts';
+import { migrate } from '../../src/database/migrate.ts';
 import { createLogger } from '../../src/logger.ts';
-import { withClient } from '../support/postgres.ts';
+import { databaseUrl, withClient } from '../support/postgres.ts';
 
 const isRoot = process.getuid?.() === 0;
 const settings = { fsync: 'off', shared_buffers: '16MB' };
@@ -155,6 +156,31 @@ describe('a directory with data', () => {
     }
     await using second = await start();
     expect(await recall(second.url)).toEqual(['kept']);
+  });
+
+  test('of a version whose server was a superuser is given to the role of the server, whole', async () => {
+    const strangers = `select relname as name from pg_class c join pg_namespace n on n.oid = relnamespace
+        where nspname in ('public', 'graphile_worker') and pg_get_userbyid(relowner) <> 'carillon_server'
+      union all select proname from pg_proc p join pg_namespace n on n.oid = pronamespace
+        where nspname = 'graphile_worker' and pg_get_userbyid(proowner) <> 'carillon_server'
+      union all select nspname from pg_namespace
+        where nspname = 'graphile_worker' and pg_get_userbyid(nspowner) <> 'carillon_server'`;
+    {
+      await using first = await start();
+      await migrate(first.url);
+      await remember(first.url, 'kept');
+      await withClient(databaseUrl(first.adminUrl, 'carillon'), async (client) => {
+        await client.query('reassign owned by carillon_server to carillon');
+        await client.query('drop role carillon_server');
+        expect((await client.query(strangers)).rowCount).toBeGreaterThan(30);
+      });
+    }
+    await using second = await start();
+    expect(await recall(second.url)).toEqual(['kept']);
+    await withClient(second.url, async (client) => {
+      expect((await client.query(strangers)).rows).toEqual([]);
+      await client.query('alter table inbox add column proof text');
+    });
   });
 
   test('is refused to a second process while the first lives, and free when that has ended', async () => {
