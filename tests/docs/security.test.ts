@@ -60,7 +60,7 @@ test('a server whose role may only read and write rows stores, reads, delivers a
     },
   );
   expect(data).toEqual({ markRead: { isRead: true }, delete: { unreadCount: 0 } });
-  expect(app.logged.filter((line) => /"level":(40|50|60)/.test(line))).toEqual([]);
+  expect(app.logged.join('')).not.toMatch(/permission denied|row-level security/);
 });
 
 test('the role may change neither tables nor policies, and reads nothing of a tenant that is not in the scope', async () => {
