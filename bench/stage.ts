@@ -41,6 +41,7 @@ export class Stage implements AsyncDisposable {
   readonly postgresVersion: string;
   readonly #directory: string;
   readonly #urls: Record<Kind, string>;
+  readonly #adminUrl: string;
   readonly #resources: AsyncDisposableStack;
   #started = 0;
 
@@ -50,6 +51,7 @@ export class Stage implements AsyncDisposable {
     postgresVersion: string;
     directory: string;
     urls: Record<Kind, string>;
+    adminUrl: string;
     resources: AsyncDisposableStack;
   }) {
     this.cores = parts.cores;
@@ -57,6 +59,7 @@ export class Stage implements AsyncDisposable {
     this.postgresVersion = parts.postgresVersion;
     this.#directory = parts.directory;
     this.#urls = parts.urls;
+    this.#adminUrl = parts.adminUrl;
     this.#resources = parts.resources;
   }
 
@@ -75,8 +78,8 @@ export class Stage implements AsyncDisposable {
     const carillon = new URL(postgres.url);
     const naive = new URL(postgres.url);
     naive.pathname = '/naive';
-    const postgresVersion = await withClient(postgres.url, async (client) => {
-      await client.query('create database naive');
+    const postgresVersion = await withClient(postgres.adminUrl, async (client) => {
+      await client.query(`create database naive owner ${carillon.username}`);
       const { rows } = await client.query<{ server_version: string }>('show server_version');
       return rows[0]!.server_version;
     });
@@ -84,7 +87,8 @@ export class Stage implements AsyncDisposable {
     await withClient(naive.href, (client) => client.query(TABLE));
     const load = opening.use(new LoadProcess(cores?.others));
     const urls = { carillon: carillon.href, naive: naive.href };
-    return new Stage({ cores, load, postgresVersion, directory, urls, resources: opening.move() });
+    const { adminUrl } = postgres;
+    return new Stage({ cores, load, postgresVersion, directory, urls, adminUrl, resources: opening.move() });
   }
 
   /** A new process of a server, on the database of its kind as it is. */
@@ -128,7 +132,7 @@ export class Stage implements AsyncDisposable {
 
   /** Writes out what is waiting to be, so that it does not fall into what is measured next. */
   async rest(): Promise<void> {
-    await withClient(this.#urls.carillon, (client) => client.query('checkpoint'));
+    await withClient(this.#adminUrl, (client) => client.query('checkpoint'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

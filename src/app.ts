@@ -1,6 +1,7 @@
 import { announce } from './announce.ts';
 import type { Config } from './config.ts';
 import { type Context, type ContextOptions, createContext } from './context.ts';
+import { warnOfBypass } from './database/row-level-security.ts';
 import { unauthenticated } from './errors.ts';
 import { type Logger, createLogger } from './logger.ts';
 import type { Caller } from './services/caller.ts';
@@ -42,6 +43,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   await using resources = new AsyncDisposableStack();
   const context = resources.use(await createContext(config, logger, { exclusive: true, gather: overrides.gather }));
   const { metrics, scrapes, services, sessions, rateLimits, users, tokens, revocations, isReady, storage } = context;
+  if (!overrides.quiet) await warnOfBypass(config, storage.url, logger);
   const demo = storage.embedded && config.demo === 'on';
   if (demo) await seedDemo(users, services.notifications);
   const isRevoked = (caller: Caller): boolean => revocations.isRevoked(caller);

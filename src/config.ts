@@ -293,6 +293,11 @@ const settings = {
     demo: oneOf(['on', 'off'], 'on', 'Demo tenant and users in the embedded database.'),
     pgPoolMax: integer(20, 'Most connections to PostgreSQL.', 2, 1000),
     databaseTimeout: timer('10s', 'Most time for one statement, and for getting a connection.'),
+    rowLevelSecurity: oneOf(
+      ['on', 'off'],
+      'on',
+      'Whether PostgreSQL holds each statement to the tenants that it is for. Superusers are not held to it.',
+    ),
     retentionTombstones: duration(
       '30d',
       'How long deletions are remembered: a cursor older than that has to fetch the inbox anew.',

@@ -65,6 +65,7 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
     url: storage.url,
     poolMax: config.pgPoolMax,
     timeoutMs: config.databaseTimeout,
+    rowLevelSecurity: config.rowLevelSecurity === 'on',
   });
   resources.defer(() => database.close(true));
   const topics = resources.use(

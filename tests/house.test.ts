@@ -21,7 +21,7 @@ const folders: Record<string, { values: string[]; types: string[] }> = {
   workers: { values: ['*'], types: [] },
 };
 /** What every folder may import of the files beside the folders. */
-const files = { values: ['errors.ts', 'logger.ts'], types: ['config.ts'] };
+const files = { values: ['errors.ts', 'logger.ts', 'scope.ts'], types: ['config.ts'] };
 /** The files that may import anything. */
 const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts', 'v8-settings.ts'];
 
@@ -101,13 +101,16 @@ describe('the import rules of the house', () => {
     },
   );
 
-  test.each(['config.ts', 'errors.ts', 'logger.ts'])('let %s import nothing local, not even a type', (file) => {
-    const local = lint({ [`src/${file}`]: importType('./entities/x.ts') });
-    expect(local.get(`src/${file}`)).toEqual([
-      expect.stringContaining('import nothing local: every folder may import them'),
-    ]);
-    expect(lint({ [`src/${file}`]: importValue('pino') }).get(`src/${file}`)).toEqual([]);
-  });
+  test.each(['config.ts', 'errors.ts', 'logger.ts', 'scope.ts'])(
+    'let %s import nothing local, not even a type',
+    (file) => {
+      const local = lint({ [`src/${file}`]: importType('./entities/x.ts') });
+      expect(local.get(`src/${file}`)).toEqual([
+        expect.stringContaining('import nothing local: every folder may import them'),
+      ]);
+      expect(lint({ [`src/${file}`]: importValue('pino') }).get(`src/${file}`)).toEqual([]);
+    },
+  );
 
   test.each(roots)('let %s import anything', (file) => {
     const others = targets.filter((target) => target !== file);

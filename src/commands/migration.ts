@@ -14,7 +14,7 @@ if (values.help || !values.name || !values.url) {
 }
 
 const folder = new URL('../entities/migrations/', import.meta.url).pathname;
-const options = migratorOptions({ url: values.url, poolMax: 2, timeoutMs: 60_000 });
+const options = migratorOptions({ url: values.url, poolMax: 2, timeoutMs: 60_000, rowLevelSecurity: false });
 const orm = await MikroORM.init({
   ...options,
   migrations: { ...options.migrations, path: folder, pathTs: folder, emit: 'ts', snapshot: false },

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { ConfigError } from '../config.ts';
 import { CarillonError } from '../errors.ts';
+import { asEveryTenant } from '../scope.ts';
 import { UsageError } from './arguments.ts';
 import { paintFor } from './terminal/style.ts';
 
@@ -55,7 +56,7 @@ function describe(error: unknown): string {
 /**
  * Runs a command, which resolves to its exit code, and tells on standard error what it throws: 2 with the usage for
  * wrong arguments, 128 and the signal's number for a command that was stopped, else 1. `exits` ends the process even
- * while something still keeps it.
+ * while something still keeps it. Whoever may run one may see everything.
  */
 export function runCommand(usage: string, main: () => Promise<number>, { exits = false } = {}): void {
   const paint = paintFor(process.stderr);
@@ -63,7 +64,7 @@ export function runCommand(usage: string, main: () => Promise<number>, { exits =
     if (exits) process.exit(code);
     process.exitCode = code;
   };
-  main().then(end, (error: unknown) => {
+  asEveryTenant(main).then(end, (error: unknown) => {
     const isUsage = error instanceof UsageError;
     console.error(paint('red', describe(error)) + (isUsage ? `\n\n${usage}` : ''));
     end(isUsage ? 2 : error instanceof Interrupted ? error.exitCode : 1);

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
-import { Client, type Pool, type PoolClient } from 'pg';
+import { Client, type Pool, type PoolClient, type Submittable } from 'pg';
 import { entities } from '../entities/index.ts';
+import { currentScope } from '../scope.ts';
+import { SET_SCOPE, ScopedQuery } from './scoped-query.ts';
 
 export type Database = MikroORM;
 
@@ -41,15 +43,18 @@ interface Aging {
   readonly isSpent: boolean;
 }
 
+/** What reads or writes rows. Everything else begins and ends transactions, or changes how they are run. */
+const HAS_ROWS = /^\s*(?:select|insert|update|delete|with)\b/i;
+
 /**
  * Clients that end their connection when it is spent or when a statement is not answered within `patienceMs`, as the pool
  * would hand it out again, and that let PostgreSQL parse and plan each statement once per connection: planning the
- * larger ones costs nearly as much as running them once.
+ * larger ones costs nearly as much as running them once. `isWalled`: each statement runs within the scope of whoever asks.
  *
  * Statements are given a callback, and no `query_timeout`. With pg's own promises and timers the garbage of one query
  * holds on to that of the next: whatever took part in a request outlived young collections, which took 50 ms each.
  */
-function clientClass(patienceMs: number): typeof Client {
+function clientClass(patienceMs: number, isWalled: boolean): typeof Client {
   let newest = 0;
   return class CarillonClient extends Client implements Aging {
     readonly #generation = newest;
@@ -66,7 +71,8 @@ function clientClass(patienceMs: number): typeof Client {
       if (this.#watch) this.#watch.refresh();
       else this.#watch = setTimeout(() => this.#onOverdue(), patienceMs).unref();
       return new Promise((resolve, reject) => {
-        super.query(statementOf(text, values), (error: Error | null, result: unknown) => {
+        const statement = statementOf(text, values);
+        const onAnswer = (error: Error | null, result: unknown): void => {
           this.#unanswered -= 1;
           if (!error) {
             resolve(result);
@@ -74,7 +80,10 @@ function clientClass(patienceMs: number): typeof Client {
           }
           if (spendsConnection(error)) this.#onSpent(error);
           reject(error);
-        });
+        };
+        if (isWalled && (statement.values !== undefined || HAS_ROWS.test(text))) {
+          super.query(new ScopedQuery(statement, currentScope().setting, onAnswer) as unknown as Submittable);
+        } else super.query(statement, onAnswer);
       });
     }
 
@@ -128,16 +137,23 @@ function guardConnections(pool: Pool): void {
   pool.connect = take as Pool['connect'];
 }
 
+/** Nothing is in the scope of a new connection. Whatever a statement sets for itself ends with its transaction. */
+const closeToAll = async (client: PoolClient): Promise<void> => {
+  await client.query({ ...SET_SCOPE, values: ['{}', 'false'] });
+};
+
 export interface DatabaseOptions {
   url: string;
   /** Most connections. */
   poolMax: number;
   /** Most time for a statement, and for waiting for a connection. */
   timeoutMs: number;
+  /** Whether PostgreSQL holds statements to the scope within which they run (`src/scope.ts`). Else they see all rows. */
+  rowLevelSecurity: boolean;
 }
 
 /** The ORM's options that hold wherever it runs: in the server, in commands and in tests. */
-export function ormOptions({ url, poolMax, timeoutMs }: DatabaseOptions): Options {
+export function ormOptions({ url, poolMax, timeoutMs, rowLevelSecurity }: DatabaseOptions): Options {
   return {
     clientUrl: url,
     entities,
@@ -146,13 +162,16 @@ export function ormOptions({ url, poolMax, timeoutMs }: DatabaseOptions): Option
     ensureDatabase: false,
     // Statements name their columns themselves and times cross as epoch milliseconds: no conversion is left to do.
     forceUtcTimezone: true,
+    // The policies are those of the migrations: PostgreSQL keeps them in words of its own.
+    schemaGenerator: { ignorePolicies: true },
     pool: { min: 0, max: poolMax },
     driverOptions: {
       statement_timeout: timeoutMs,
       connectionTimeoutMillis: timeoutMs,
       application_name: 'carillon',
       // The server's own time-out answers first; the client's is for a server that does not answer at all.
-      Client: clientClass(timeoutMs + ANSWER_MS),
+      Client: clientClass(timeoutMs + ANSWER_MS, rowLevelSecurity),
+      ...(rowLevelSecurity ? { onConnect: closeToAll } : {}),
       keepAlive: true,
       onPoolCreated: guardConnections,
     },

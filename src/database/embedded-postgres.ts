@@ -12,7 +12,8 @@ import {
   type Postmaster,
   type PostgresSettings,
 } from './postgres-process.ts';
-import { connectWhenReady, createDatabase, takeLock, urlsOf } from './postgres-session.ts';
+import { connectWhenReady, takeLock, urlsOf } from './postgres-session.ts';
+import { createDatabase } from './server-role.ts';
 
 export type { PostgresLogger } from './owned-postgres.ts';
 export type { PostgresSettings } from './postgres-process.ts';
@@ -27,9 +28,9 @@ export interface EmbeddedPostgresOptions {
 
 /** A way into a running embedded server. */
 export interface EmbeddedPostgresConnection extends AsyncDisposable {
-  /** The application's database: `postgres://carillon:…@127.0.0.1:port/carillon`. */
+  /** The application's database, for its owner: `postgres://carillon_server:…@127.0.0.1:port/carillon`. */
   readonly url: string;
-  /** The maintenance database of the same server, with the same superuser. */
+  /** The maintenance database of the same server, for its superuser. */
   readonly adminUrl: string;
   readonly pid: number;
 }
@@ -84,7 +85,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const outcome = await takeLock(client);
     if (outcome === 'taken') {
       const owned = new OwnedServer(home, postmaster, password, client, logger);
-      await createDatabase(client).catch(async (error: unknown) => {
+      await createDatabase(client, password).catch(async (error: unknown) => {
         await owned[Symbol.asyncDispose]();
         throw error;
       });
@@ -109,7 +110,7 @@ export async function connectEmbeddedPostgres(options: EmbeddedPostgresOptions):
     const password = await readPassword(home);
     const server = await joinServer(home, password);
     if (server === undefined) return undefined;
-    await createDatabase(server.client);
+    await createDatabase(server.client, password);
     await server.client.end();
     return {
       ...urlsOf(server.postmaster.port, password),

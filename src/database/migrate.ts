@@ -39,7 +39,7 @@ async function exists(client: Client, table: string): Promise<boolean> {
 async function runMigrations(url: string): Promise<void> {
   // Only when it is needed: most starts find a database that is up to date.
   const { connectMigrator } = await import('./migrator.ts');
-  const orm = await connectMigrator({ url, poolMax: 2, timeoutMs: MIGRATION_TIMEOUT_MS });
+  const orm = await connectMigrator({ url, poolMax: 2, timeoutMs: MIGRATION_TIMEOUT_MS, rowLevelSecurity: false });
   try {
     await orm.migrator.up();
   } finally {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { EMBEDDED_NAME, type PostgresHome } from './postgres-home.ts';
 import { logTail } from './postgres-process.ts';
+import { SERVER_ROLE, serverPassword } from './server-role.ts';
 
 const OWNER_LOCK = '4841230701'; // any constant: advisory locks are named by numbers
 const LOCK_PATIENCE_MS = 2_000; // PostgreSQL needs a moment to notice that an owner was killed
@@ -10,10 +11,13 @@ const REFUSAL_PATIENCE_MS = 2_000;
 const POLL_MS = 20;
 const CANNOT_CONNECT_NOW = '57P03'; // starting or stopping
 
-/** The addresses of the two databases of a server on `port`. */
+/** The addresses of the two databases of a server on `port`: the application's for its owner, the other for the superuser. */
 export function urlsOf(port: number, password: string): { url: string; adminUrl: string } {
-  const server = `postgres://${EMBEDDED_NAME}:${password}@127.0.0.1:${port}`;
-  return { url: `${server}/${EMBEDDED_NAME}`, adminUrl: `${server}/postgres` };
+  const server = `127.0.0.1:${port}`;
+  return {
+    url: `postgres://${SERVER_ROLE}:${serverPassword(password)}@${server}/${EMBEDDED_NAME}`,
+    adminUrl: `postgres://${EMBEDDED_NAME}:${password}@${server}/postgres`,
+  };
 }
 
 /**
@@ -78,14 +82,4 @@ export async function takeLock(client: pg.Client): Promise<'taken' | 'held' | 'c
     if (Date.now() >= deadline) return 'held';
     await delay(POLL_MS);
   }
-}
-
-/** Makes the application's database if there is none yet. */
-export async function createDatabase(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [EMBEDDED_NAME]);
-  if (rowCount !== 0) return;
-  await client.query(`CREATE DATABASE ${EMBEDDED_NAME}`).catch((error: { code?: string }) => {
-    // duplicate_database, or the unique index behind it: someone else has just made it
-    if (error.code !== '42P04' && error.code !== '23505') throw error;
-  });
 }

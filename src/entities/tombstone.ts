@@ -7,6 +7,8 @@ export const Tombstone = defineEntity({
   tableName: 'tombstone',
   indexes: [{ properties: ['inbox', 'version'] }, { properties: ['deletedAt'] }],
   properties: {
+    /** That of the inbox; null in rows from before there was this column. */
+    tenantId: p.text().nullable(),
     inbox: () => p.manyToOne(Inbox).primary().deleteRule('cascade'),
     notificationId: p.uuid().primary(),
     /** The inbox version of the deletion. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../logger.ts';
+import { asEveryTenant } from '../scope.ts';
 import { type InboxAddress, inboxKey } from './caller.ts';
 import { type Count, DEAD_AFTER_MS, type PresenceTable } from './presence-table.ts';
 
@@ -103,7 +104,7 @@ export class Attendance implements AsyncDisposable {
   #write(): void {
     this.#timer = undefined;
     this.#wroteAtMs = performance.now();
-    this.#writing = this.#writeNext().then((isWritten) => {
+    this.#writing = asEveryTenant(() => this.#writeNext()).then((isWritten) => {
       this.#writing = undefined;
       const waitMs = isWritten ? this.#nextMs() : RETRY_MS;
       if (waitMs !== undefined) this.#wakeWithin(waitMs);
@@ -167,7 +168,7 @@ export class Attendance implements AsyncDisposable {
   }
 
   #onBeat(): void {
-    this.#beating ??= this.#beat()
+    this.#beating ??= asEveryTenant(() => this.#beat())
       .then(() => this.#recovered())
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
@@ -223,7 +224,7 @@ export class Attendance implements AsyncDisposable {
     await this.#writing;
     await this.#beating;
     try {
-      const gone = await this.#options.table.remove(this.#id);
+      const gone = await asEveryTenant(() => this.#options.table.remove(this.#id));
       if (!late.aborted) for (const address of gone) this.#options.onChanged(address);
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'this instance could not be taken out; another one will do it');

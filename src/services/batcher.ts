@@ -1,4 +1,5 @@
 import { CarillonError } from '../errors.ts';
+import { type Scope, currentScope, unionOf, within } from '../scope.ts';
 import { isRowAtFault } from './database-failure.ts';
 
 export interface BatcherOptions<Item, Result> {
@@ -34,6 +35,7 @@ const LULL_MS = 4;
 
 interface Waiting<Item, Result> {
   item: Item;
+  scope: Scope;
   key: string | undefined;
   group: string | undefined;
   resolve: (result: Result) => void;
@@ -43,7 +45,8 @@ interface Waiting<Item, Result> {
 /**
  * Natural batching: what arrives while a statement is under way joins the next one, so an idle server adds no delay and
  * a busy one shares each round trip and each sync of the disk. An item is answered after the commit that holds it. One
- * bad item never fails its neighbours: a batch that fails for a row's sake is tried again in halves.
+ * bad item never fails its neighbours: a batch that fails for a row's sake is tried again in halves. A statement runs within
+ * the scopes of all whose items it holds, and no other.
  */
 export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
@@ -74,7 +77,15 @@ export class Batcher<Item, Result> {
     }
     return new Promise((resolve, reject) => {
       const { exclusiveKey, groupKey } = this.#options;
-      this.#waiting.push({ item, key: exclusiveKey?.(item), group: groupKey?.(item), resolve, reject });
+      const waiting = {
+        item,
+        scope: currentScope(),
+        key: exclusiveKey?.(item),
+        group: groupKey?.(item),
+        resolve,
+        reject,
+      };
+      this.#waiting.push(waiting);
       this.#schedule();
     });
   }
@@ -154,7 +165,8 @@ export class Batcher<Item, Result> {
 
   async #write(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
-      const results = await this.#options.write(batch.map(({ item }) => item));
+      const scope = unionOf(batch.map((waiting) => waiting.scope));
+      const results = await within(scope, () => this.#options.write(batch.map(({ item }) => item)));
       for (const [index, { resolve, reject }] of batch.entries()) {
         const result = results[index] as Result | Error;
         if (result instanceof Error) reject(result);

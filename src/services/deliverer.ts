@@ -1,6 +1,7 @@
 import type { JobHelpers, TaskList } from 'graphile-worker';
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
+import { asEveryTenant } from '../scope.ts';
 import { type Channel, DeliveryFailure } from './channel.ts';
 import type { Attempt, DeliveryLog } from './delivery-log.ts';
 import type { Hub } from './hub.ts';
@@ -50,13 +51,13 @@ export class Deliverer {
     this.#options = options;
   }
 
-  /** What the queue runs. */
+  /** What the queue runs. Jobs say which delivery, and nothing of whose it is. */
   get tasks(): TaskList {
     return {
-      deliver: (payload, helpers) => this.#deliver((payload as { id: string }).id, helpers),
+      deliver: (payload, helpers) => asEveryTenant(() => this.#deliver((payload as { id: string }).id, helpers)),
       confirm: (payload, helpers) => {
         const { id, nth } = payload as { id: string; nth: number };
-        return this.#confirm(id, nth, helpers);
+        return asEveryTenant(() => this.#confirm(id, nth, helpers));
       },
     };
   }

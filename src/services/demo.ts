@@ -1,4 +1,5 @@
 import { CarillonError } from '../errors.ts';
+import { asTenant } from '../scope.ts';
 import type { Caller } from './caller.ts';
 import type { SendInput } from './notification-rules.ts';
 import type { Notifications } from './notifications.ts';
@@ -41,7 +42,10 @@ const welcome: SendInput[] = [
 ];
 
 /** Makes the demo tenant on the first start. Later starts find it and leave it as it is. */
-export async function seedDemo(users: Users, notifications: Notifications): Promise<void> {
+export const seedDemo = (users: Users, notifications: Notifications): Promise<void> =>
+  asTenant(DEMO_TENANT, () => seed(users, notifications));
+
+async function seed(users: Users, notifications: Notifications): Promise<void> {
   for (const { username, roles } of demoUsers) {
     try {
       await users.add({ tenantId: DEMO_TENANT, id: username, username, password: DEMO_PASSWORD, roles });
@@ -71,6 +75,6 @@ export const isLoopback = (host: string): boolean => ['127.0.0.1', '::1', 'local
 export const createDemoTokens =
   (users: Users, tokens: Tokens): (() => Promise<string | undefined>) =>
   async () => {
-    const ada = tokens.canSign ? await users.byId(DEMO_TENANT, 'ada') : undefined;
+    const ada = tokens.canSign ? await asTenant(DEMO_TENANT, () => users.byId(DEMO_TENANT, 'ada')) : undefined;
     return ada && tokens.sign({ tenantId: ada.tenantId, userId: ada.id, roles: ada.roles });
   };

@@ -1,6 +1,7 @@
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from '../logger.ts';
+import { asEveryTenant } from '../scope.ts';
 import type { Hub } from './hub.ts';
 import type { InboxDepartures } from './inbox-departures.ts';
 import { isInInbox } from './inbox-filter.ts';
@@ -46,7 +47,11 @@ export class DueWork implements AsyncDisposable {
   }
 
   /** Does all that is due by now. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return asEveryTenant(() => this.#run());
+  }
+
+  async #run(): Promise<void> {
     const { scheduled, deliver } = this.#options;
     const due = await this.#look();
     // Of an instance that has gone, or of one whose own attempts are late.

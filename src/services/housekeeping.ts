@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import type { Logger } from '../logger.ts';
+import { asEveryTenant } from '../scope.ts';
 import type { Retention } from './retention.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -36,7 +37,11 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   /** One round. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return asEveryTenant(() => this.#run());
+  }
+
+  async #run(): Promise<void> {
     const { sessions, retention } = this.#options;
     await sessions.purge();
     while (!this.#stopped && (await retention.forgetTombstones()));

@@ -2,6 +2,7 @@ import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Topics } from '../pubsub/topics.ts';
+import { asEveryTenant, mustBeInScope } from '../scope.ts';
 import type { InboxAddress } from './caller.ts';
 import { type Cursor, type CursorFault, faultIn, mustBeIn } from './cursor.ts';
 import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
@@ -77,6 +78,8 @@ export class Hub implements AsyncDisposable {
     address: InboxAddress,
     { after, additionsOnly = false, onSlow }: ListenOptions = {},
   ): Promise<InboxListener> {
+    // Events come by topics, which know of no scope.
+    mustBeInScope(address.tenantId);
     const feed = await this.#open(address);
     try {
       const reset = after && (await this.#faultOf(feed, after, additionsOnly));
@@ -120,7 +123,7 @@ export class Hub implements AsyncDisposable {
     const feeds = [...this.#feeds.values()].filter((feed) => feed.isOpen);
     if (feeds.length === 0 || this.#disposed) return;
     try {
-      const heads = await this.#options.log.heads(feeds.map((feed) => feed.address));
+      const heads = await asEveryTenant(() => this.#options.log.heads(feeds.map((feed) => feed.address)));
       await Promise.all(feeds.map((feed, index) => feed.reach(heads.get(index) ?? EMPTY_HEAD)));
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'live inboxes could not be compared with the log; trying again soon');

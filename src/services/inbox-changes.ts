@@ -86,8 +86,8 @@ export class InboxChanges {
       {
         ...NO_RECEIPTS,
         also: sql`, buried as (
-          insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
-          select inbox_id, id, version, seq, now() from changed
+          insert into tombstone (tenant_id, inbox_id, notification_id, version, seq, deleted_at)
+          select ${address.tenantId}::text, inbox_id, id, version, seq, now() from changed
         )`,
       },
     );

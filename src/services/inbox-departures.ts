@@ -86,8 +86,8 @@ export class InboxDepartures {
           where n.id = due.id and n.inbox_id = box.id and ${isInInbox}
           returning n.id, n.inbox_id, n.seq, n.read_at
         ), buried as (
-          insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
-          select changed.inbox_id, changed.id, box.version + 1, changed.seq, now()
+          insert into tombstone (tenant_id, inbox_id, notification_id, version, seq, deleted_at)
+          select box.tenant_id, changed.inbox_id, changed.id, box.version + 1, changed.seq, now()
           from changed join box on box.id = changed.inbox_id
         )${CANCELLED}`,
       false,

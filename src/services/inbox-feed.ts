@@ -1,6 +1,7 @@
 import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
+import { asTenant } from '../scope.ts';
 import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH } from './cursor.ts';
 import { EMPTY_HEAD, type InboxHead } from './inbox-head.ts';
@@ -98,7 +99,7 @@ export class InboxFeed {
   async #doOpen(): Promise<void> {
     const { topics, log } = this.#options;
     this.#unsubscribe = await topics.subscribe(this.topic, (message) => this.#onMessage(message));
-    this.#head = await log.headForListener(this.address);
+    this.#head = await asTenant(this.address.tenantId, () => log.headForListener(this.address));
     this.#open = true;
     this.#drainEarly();
   }
@@ -203,7 +204,8 @@ export class InboxFeed {
     // Every doorbell that came before the log is read is in the log, or was no true one: none of them waits on.
     const answered = [...this.#early];
     this.#letGo = false;
-    await this.#tellFromLog();
+    // Whoever rang, or listens, is of no account here.
+    await asTenant(this.address.tenantId, () => this.#tellFromLog());
     for (const [previous, doorbell] of answered) {
       if (this.#early.get(previous) === doorbell) this.#early.delete(previous);
     }

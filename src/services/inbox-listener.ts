@@ -1,5 +1,6 @@
 import { CarillonError } from '../errors.ts';
 import type { StreamMeter } from '../metrics/meters.ts';
+import { asTenant } from '../scope.ts';
 import { NO_EPOCH } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
 import { END, type EventSink, type EventSource, nextEvent } from './event-source.ts';
@@ -193,7 +194,7 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
   async #readPage(reader: ReplayReader): Promise<void> {
     this.#isReading = true;
     try {
-      const replay = await reachDatabase(reader.next());
+      const replay = await reachDatabase(asTenant(this.#feed.address.tenantId, () => reader.next()));
       if (!this.#ended) this.#turnTo(reader, replay);
     } catch (error) {
       this.fail(error as Error);

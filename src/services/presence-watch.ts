@@ -1,5 +1,6 @@
 import type { Logger } from '../logger.ts';
 import type { Topics } from '../pubsub/topics.ts';
+import { asTenant, mustBeInScope } from '../scope.ts';
 import { Batcher } from './batcher.ts';
 import type { InboxAddress } from './caller.ts';
 import type { EventSource } from './event-source.ts';
@@ -86,6 +87,7 @@ export class PresenceWatch implements AsyncDisposable {
 
   /** The present state of each of these different users, in their order, and then each change of any of them. */
   async watch(addresses: readonly InboxAddress[], { onSlow }: WatchOptions = {}): Promise<EventSource<UserPresence>> {
+    for (const { tenantId } of addresses) mustBeInScope(tenantId);
     // Holds the rooms until their states are known; what comes meanwhile is in these states.
     const visitor: Watcher = { push() {} };
     const users = addresses.map((address) =>
@@ -118,7 +120,7 @@ export class PresenceWatch implements AsyncDisposable {
   #refresh(user: WatchedUser): void {
     if (user.isAwaitingRead) return;
     user.isAwaitingRead = true;
-    this.#reads.add(user).catch((error: unknown) => {
+    asTenant(user.address.tenantId, () => this.#reads.add(user)).catch((error: unknown) => {
       this.#options.logger.warn({ err: error }, 'who is online could not be read; the next sweep will');
     });
   }

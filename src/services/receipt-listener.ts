@@ -1,5 +1,6 @@
 import { CarillonError, badInput } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { asTenant } from '../scope.ts';
 import type { InboxAddress } from './caller.ts';
 import { type Cursor, NO_EPOCH, faultIn } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
@@ -108,7 +109,9 @@ export class ReceiptListener implements EventSource<Receipt> {
     // Whoever rings from now on may mean what this read is too early for.
     this.#isBehind = false;
     try {
-      const page = await reachDatabase(this.#tools.log.after(this.address, this.#position));
+      const page = await reachDatabase(
+        asTenant(this.address.tenantId, () => this.#tools.log.after(this.address, this.#position)),
+      );
       if (!this.#ended) this.#turnTo(page);
       this.#isReading = false;
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Logger } from '../logger.ts';
 import type { Topics } from '../pubsub/topics.ts';
+import { asEveryTenant, asTenant } from '../scope.ts';
 import { Batcher } from './batcher.ts';
 import { type InboxAddress, inboxKey } from './caller.ts';
 import { receiptTopic } from './receipt.ts';
@@ -54,13 +55,13 @@ export class ReceiptSequencer implements AsyncDisposable {
 
   /** Sees to the new receipts of these senders. Call it after the commit; it never fails. */
   add(tenantId: string, senders: readonly string[]): void {
-    for (const userId of senders) void this.#add({ tenantId, userId });
+    for (const userId of senders) void asTenant(tenantId, () => this.#add({ tenantId, userId }));
   }
 
   /** Sees to receipts that somebody left without a version. */
   async sweep(): Promise<void> {
-    const addresses = await this.#options.log.unnumbered();
-    await Promise.all(addresses.map((address) => this.#add(address)));
+    const addresses = await asEveryTenant(() => this.#options.log.unnumbered());
+    await Promise.all(addresses.map((address) => asTenant(address.tenantId, () => this.#add(address))));
   }
 
   /** Resolves when nothing is under way. */
@@ -84,7 +85,7 @@ export class ReceiptSequencer implements AsyncDisposable {
     const { log, topics } = this.#options;
     for (const { address, head, more } of await log.number(addresses)) {
       topics.publish(receiptTopic(address), head);
-      if (more) void this.#add(address);
+      if (more) void asTenant(address.tenantId, () => this.#add(address));
     }
     return addresses.map(() => undefined);
   }

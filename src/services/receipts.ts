@@ -1,6 +1,7 @@
 import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
+import { mustBeInScope } from '../scope.ts';
 import type { Caller } from './caller.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
@@ -53,6 +54,8 @@ export class Receipts implements AsyncDisposable {
   async stream({ tenantId, userId }: Caller, after?: string | null): Promise<ReceiptListener> {
     const cursor = after == null ? undefined : decodeCursor(after, 'after');
     if (this.#disposed) throw shuttingDown();
+    // Doorbells come by topics, which know of no scope.
+    mustBeInScope(tenantId);
     const { log, topics, logger } = this.#options;
     const address = { tenantId, userId };
     const listener = new ReceiptListener(address, { log, logger, onEnded: (ended) => this.#release(ended) });

@@ -142,10 +142,10 @@ export class Retention {
     await sql`
       with gone as (
         delete from notification n where n.id = any(${ids}::uuid[]) and not (${isInInbox})
-        returning n.inbox_id, n.id, n.version, n.seq
+        returning n.tenant_id, n.inbox_id, n.id, n.version, n.seq
       )
-      insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
-      select inbox_id, id, version, seq, now() from gone
+      insert into tombstone (tenant_id, inbox_id, notification_id, version, seq, deleted_at)
+      select tenant_id, inbox_id, id, version, seq, now() from gone
     `.execute(this.#db);
   }
 

@@ -1,6 +1,7 @@
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from '../logger.ts';
+import { asEveryTenant } from '../scope.ts';
 import { type Caller, inboxKey } from './caller.ts';
 import { milliseconds } from './notification.ts';
 
@@ -67,7 +68,7 @@ export class Revocations implements AsyncDisposable {
       });
       return this.#pollingAgain;
     }
-    this.#polling = this.#read()
+    this.#polling = asEveryTenant(() => this.#read())
       .catch((error: unknown) => this.#logger.debug({ err: error }, 'revocations could not be read'))
       .finally(() => {
         this.#polling = undefined;

@@ -1,6 +1,7 @@
 import type { MikroORM as Database } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { Logger } from '../logger.ts';
+import { asEveryTenant } from '../scope.ts';
 import type { Notification, NotificationType } from './notification.ts';
 
 export interface TenantActivityOptions {
@@ -117,7 +118,7 @@ export class TenantActivity implements AsyncDisposable {
     this.#entries = new Map();
     for (let from = 0; from < entries.length; from += STEP) {
       try {
-        await this.#store(entries.slice(from, from + STEP));
+        await asEveryTenant(() => this.#store(entries.slice(from, from + STEP)));
       } catch (error) {
         for (const { tenantId, hour, kind, count } of entries.slice(from)) this.#add(tenantId, hour, kind, count);
         throw error;

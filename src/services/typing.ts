@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { CarillonError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Topics } from '../pubsub/topics.ts';
+import { mustBeInScope } from '../scope.ts';
 import { type Caller, type InboxAddress, inboxKey } from './caller.ts';
 import type { EventSource } from './event-source.ts';
 import { LiveQueue } from './live-queue.ts';
@@ -95,6 +96,7 @@ export class Typing implements AsyncDisposable {
   async set(caller: Caller, input: TypingInput): Promise<void> {
     const { to, conversation, typing } = check(inputRule, input);
     const { tenantId, userId } = caller;
+    mustBeInScope(tenantId);
     const key = JSON.stringify([tenantId, userId, to, conversation]);
     if (this.#told.get(key) === typing) return;
     // Before anything is awaited: the same may come again in this very turn.
@@ -141,6 +143,7 @@ export class Typing implements AsyncDisposable {
 
   /** Lets a listener hear all that is typed to the user, from the moment on in which this resolves, until it leaves. */
   async join(user: InboxAddress, listener: TypingListener): Promise<void> {
+    mustBeInScope(user.tenantId);
     await this.#rooms.join(typingTopic(user), listener, (topic) => new Room(topic)).standing;
   }
 

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { announce } from '../announce.ts';
 import type { Config } from '../config.ts';
 import { migrate } from '../database/migrate.ts';
+import { warnOfBypass } from '../database/row-level-security.ts';
 import { withSigningKey } from '../database/signing-key.ts';
 import { openStorage } from '../database/storage.ts';
 import type { Logger } from '../logger.ts';
@@ -37,6 +38,7 @@ export async function startWorkers(settings: Config, logger: Logger): Promise<Wo
   const demo = storage.embedded && config.demo === 'on';
   if (demo) await makeDemo(shared, logger);
   else await migrate(storage.url);
+  await warnOfBypass(config, storage.url, logger);
   const crew = resources.use(new Crew(shared, logger));
   const url = await crew.start();
   announce(logger, url, demo, config);

@@ -18,7 +18,8 @@ export interface Crowd {
   headOf(additions: number): number;
 }
 
-const TENANT = 'crowd';
+/** Of everybody in it. */
+export const TENANT = 'crowd';
 const TABLES = ['inbox', 'notification', 'tombstone', 'receipt', 'sender_log'];
 const SMALL_INBOXES = 5000;
 const SMALL = 50;
@@ -78,8 +79,8 @@ export async function gatherCrowd(client: Client): Promise<Crowd> {
       'Notification ' || seq, repeat('Some words of it. ', 8), at, case when is_read then at end
     from (${FATE} from (${ARRIVALS}) as arrivals) as fates where not is_gone order by i`);
   await client.query(`
-    insert into tombstone (inbox_id, notification_id, version, seq, deleted_at)
-    select inbox_id, gen_random_uuid(), version, seq, at
+    insert into tombstone (tenant_id, inbox_id, notification_id, version, seq, deleted_at)
+    select '${TENANT}', inbox_id, gen_random_uuid(), version, seq, at
     from (${FATE} from (${ARRIVALS}) as arrivals) as fates where is_gone order by i`);
   await client.query(`
     insert into receipt (tenant_id, sender_id, notification_id, recipient_id, is_read, changed_at, version)

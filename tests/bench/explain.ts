@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { Statement } from './statements.ts';
+import type { Scope } from '../../src/scope.ts';
 
 /** What is looked at of a node of `EXPLAIN (FORMAT JSON)`. */
 export interface PlanNode {
@@ -21,12 +22,20 @@ export interface PlanNode {
  */
 export type PlanMode = 'custom' | 'generic';
 
-/** Runs a statement as a prepared one and answers with its plan and what really happened. Whatever it wrote is undone. */
-export async function explain(client: Client, { text, values }: Statement, mode: PlanMode): Promise<PlanNode> {
+/**
+ * Runs a statement as a prepared one, within a scope, and answers with its plan and what really happened.
+ * Whatever it wrote is undone.
+ */
+export async function explain(
+  client: Client,
+  { text, values }: Statement,
+  { mode, scope }: { mode: PlanMode; scope: Scope },
+): Promise<PlanNode> {
   const list = values.length === 0 ? '' : `(${values.map((value) => literal(client, value)).join(', ')})`;
   await client.query('begin');
   try {
     await client.query(`set local plan_cache_mode = force_${mode}_plan`);
+    await client.query(`select set_config('carillon.scope', $1, true)`, [scope.setting]);
     await client.query(`prepare judged as ${text}`);
     const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
       `explain (analyze, buffers, format json) execute judged${list}`,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { asEveryTenant } from '../../src/scope.ts';
 import type { TestApp } from '../support/app.ts';
 import { runCommand } from '../process/server.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -41,7 +42,9 @@ afterAll(async () => {
 let users = 0;
 const addUser = (): Promise<Known> => {
   users += 1;
-  return apps[0].app.context.users.add({ tenantId: TENANT, username: `user ${users}`, password, roles: [] });
+  return asEveryTenant(() =>
+    apps[0].app.context.users.add({ tenantId: TENANT, username: `user ${users}`, password, roles: [] }),
+  );
 };
 const login = async ({ username }: Known) =>
   (await apps[0].rest('POST', '/api/v1/auth/login', { body: { username, password } })).body as Login;

@@ -1,5 +1,6 @@
 import { type Browser, type BrowserContextOptions, type Locator, type Page, chromium } from 'playwright-core';
 import { type Person, type TestApp, type TestAppOptions, startApp } from '../support/app.ts';
+import { asEveryTenant } from '../../src/scope.ts';
 
 export const PASSWORD = 'carillon-demo';
 
@@ -60,7 +61,9 @@ export async function openStage(options: TestAppOptions = {}): Promise<Stage> {
   await using resources = new AsyncDisposableStack();
   const app = resources.use(await startApp(options));
   for (const { username, roles } of demo.users) {
-    await app.app.context.users.add({ tenantId: demo.tenant, id: username, username, password: PASSWORD, roles });
+    await asEveryTenant(() =>
+      app.app.context.users.add({ tenantId: demo.tenant, id: username, username, password: PASSWORD, roles }),
+    );
   }
   const browser = await launch();
   resources.defer(() => browser.close());

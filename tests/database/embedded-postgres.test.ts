@@ -10,8 +10,9 @@ import { serverAccount } from '../../src/database/postgres-account.ts';
 import { findPostgresBinaries } from '../../src/database/postgres-binaries.ts';
 import { createCluster, findPostgresHome } from '../../src/database/postgres-home.ts';
 import { findPostmaster, isPostmasterAlive } from '../../src/database/postgres-process.ts';
+import { migrate } from '../../src/database/migrate.ts';
 import { createLogger } from '../../src/logger.ts';
-import { withClient } from '../support/postgres.ts';
+import { databaseUrl, withClient } from '../support/postgres.ts';
 
 const isRoot = process.getuid?.() === 0;
 const settings = { fsync: 'off', shared_buffers: '16MB' };
@@ -82,7 +83,7 @@ async function end(child: ChildProcess, how: () => void): Promise<void> {
 describe('a fresh directory', () => {
   test('gets a server on 127.0.0.1 only, with UTF8, synced writes and a password that only the user can read', async () => {
     await using postgres = await startEmbeddedPostgres({ directory, logger });
-    const shown = await withClient(postgres.url, async (client) => {
+    const shown = await withClient(postgres.adminUrl, async (client) => {
       const values: Record<string, string> = {};
       for (const name of [
         'server_encoding',
@@ -155,6 +156,31 @@ describe('a directory with data', () => {
     }
     await using second = await start();
     expect(await recall(second.url)).toEqual(['kept']);
+  });
+
+  test('of a version whose server was a superuser is given to the role of the server, whole', async () => {
+    const strangers = `select relname as name from pg_class c join pg_namespace n on n.oid = relnamespace
+        where nspname in ('public', 'graphile_worker') and pg_get_userbyid(relowner) <> 'carillon_server'
+      union all select proname from pg_proc p join pg_namespace n on n.oid = pronamespace
+        where nspname = 'graphile_worker' and pg_get_userbyid(proowner) <> 'carillon_server'
+      union all select nspname from pg_namespace
+        where nspname = 'graphile_worker' and pg_get_userbyid(nspowner) <> 'carillon_server'`;
+    {
+      await using first = await start();
+      await migrate(first.url);
+      await remember(first.url, 'kept');
+      await withClient(databaseUrl(first.adminUrl, 'carillon'), async (client) => {
+        await client.query('reassign owned by carillon_server to carillon');
+        await client.query('drop role carillon_server');
+        expect((await client.query(strangers)).rowCount).toBeGreaterThan(30);
+      });
+    }
+    await using second = await start();
+    expect(await recall(second.url)).toEqual(['kept']);
+    await withClient(second.url, async (client) => {
+      expect((await client.query(strangers)).rows).toEqual([]);
+      await client.query('alter table inbox add column proof text');
+    });
   });
 
   test('is refused to a second process while the first lives, and free when that has ended', async () => {
@@ -268,7 +294,7 @@ test("a data directory under a closed parent works: root's data goes where the s
     {
       await using first = await start();
       await remember(first.url, 'found again');
-      path = await withClient(first.url, async (client) => {
+      path = await withClient(first.adminUrl, async (client) => {
         const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory');
         return dirname(rows[0]!.data_directory);
       });

@@ -5,7 +5,9 @@ import { describe, expect, test } from '@jest/globals';
 import { createCluster, findPostgresHome, readPassword } from '../../src/database/postgres-home.ts';
 import type { PostgresBinaries } from '../../src/database/postgres-binaries.ts';
 import { spawnPostmaster, stopPostmaster } from '../../src/database/postgres-process.ts';
-import { connectWhenReady, createDatabase, urlsOf } from '../../src/database/postgres-session.ts';
+import { connectWhenReady, urlsOf } from '../../src/database/postgres-session.ts';
+import { createDatabase } from '../../src/database/server-role.ts';
+import { asTenant } from '../../src/scope.ts';
 import { type TestApp, person, startApp } from '../support/app.ts';
 
 /** Where Debian keeps the server programs of each version. */
@@ -35,10 +37,11 @@ async function startInstalled(version: string): Promise<{ url: string } & AsyncD
   await createCluster(home, binaries, false);
   const server = await spawnPostmaster(home, binaries, { fsync: 'off' });
   started.defer(() => stopPostmaster(server.pid, home));
-  const { url, adminUrl } = urlsOf(server.port, await readPassword(home));
+  const password = await readPassword(home);
+  const { url, adminUrl } = urlsOf(server.port, password);
   const client = await connectWhenReady(adminUrl, async () => server.child.exitCode === null, home);
   if (!client) throw new Error(`PostgreSQL ${version} did not start`);
-  await createDatabase(client);
+  await createDatabase(client, password);
   await client.end();
   const owned = started.move();
   return { url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -82,9 +85,11 @@ async function exercise(app: TestApp): Promise<void> {
     pageInfo: { hasNextPage: true },
   });
   const caller = { tenantId: bob.tenantId, userId: bob.id, roles: [], expiresAtMs: Number.POSITIVE_INFINITY };
-  const events = await app.app.context.services.notifications.changes(
-    { ...caller, issuedAtMs: 0, sessionId: undefined },
-    { after: '-----------0' },
+  const events = await asTenant(bob.tenantId, () =>
+    app.app.context.services.notifications.changes(
+      { ...caller, issuedAtMs: 0, sessionId: undefined },
+      { after: '-----------0' },
+    ),
   );
   const kinds = [];
   for (let n = 0; n < 4; n += 1) kinds.push((await events.next()).value?.kind);

@@ -49,7 +49,7 @@ test('the lines that make secrets make those that compose asks for, and an insta
     JWT_SECRET: secret('jwt_secret'),
     METRICS_TOKEN: secret('metrics_token'),
   });
-  expect(new URL(config.databaseUrl!).password).toBe(secret('postgres_password'));
+  expect(new URL(config.databaseUrl!).password).toBe(secret('carillon_password'));
   expect(`requirepass ${new URL(config.redisUrl!).password}`).toBe(secret('redis_conf'));
 });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { chromium } from 'playwright-core';
 import { freePort } from '../../src/database/free-port.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 const isEvent = (line: string): boolean => line.startsWith('data: ');
 
@@ -70,7 +71,7 @@ describe('docs/getting-started.md', () => {
     const page = await browser.newPage();
     await page.goto(address);
     const count = page.locator('#count');
-    const { services } = app.app.context;
+    const notifications = ofEveryTenant(app.app.context.services.notifications);
     const caller = {
       tenantId: 'demo',
       userId: 'uma',
@@ -79,18 +80,15 @@ describe('docs/getting-started.md', () => {
       issuedAtMs: 0,
       sessionId: undefined,
     };
-    const before = await services.notifications.unreadCount(caller);
+    const before = await notifications.unreadCount(caller);
     await page.getByText(`🔔 ${before}`).waitFor();
 
-    await services.notifications.send(
-      { ...caller, userId: 'sam' },
-      { recipientId: 'uma', title: '<b>Tea</b>', content: '…' },
-    );
+    await notifications.send({ ...caller, userId: 'sam' }, { recipientId: 'uma', title: '<b>Tea</b>', content: '…' });
     await page.getByText('<b>Tea</b>', { exact: true }).waitFor();
     expect(await count.textContent()).toBe(String(before + 1));
 
     await page.locator('#bell').click();
     await page.getByText('🔔 0').waitFor();
-    expect(await services.notifications.unreadCount(caller)).toBe(0);
+    expect(await notifications.unreadCount(caller)).toBe(0);
   });
 });

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { root } from './markdown.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 describe('docs/graphql.md', () => {
   let workshop: Workshop;
@@ -57,7 +58,8 @@ describe('docs/graphql.md', () => {
           issuedAtMs: 0,
           sessionId: undefined,
         };
-        await app.app.context.services.notifications.send(uma, { title: 'Sent while connected', content: 'c' });
+        const notifications = ofEveryTenant(app.app.context.services.notifications);
+        await notifications.send(uma, { title: 'Sent while connected', content: 'c' });
       }
       expect(await exited).toEqual([0, null]);
       const told = workshop.output('*.mjs').trim().split('\n');

@@ -122,7 +122,7 @@ describe('a subscription', () => {
     const events = begun.map(({ source }) => source.next());
     await Promise.all(people.map((who) => sendMany(app, who, 1)));
     for (const [index, event] of (await Promise.all(events)).entries()) {
-      const shown = JSON.parse(await begun[index]!.projection.render(event.value));
+      const shown = JSON.parse(await begun[index]!.projection.render(event.value, people[index]!.tenantId));
       expect(shown.data.inboxChanged.notification.recipientId).toBe(people[index]!.id);
     }
     for (const { source } of begun) await source.return();
@@ -156,7 +156,7 @@ describe('a subscription', () => {
       const { source, projection } = await begin(operations, me);
       const event = source.next();
       await sendMany(app, me, 1);
-      const text = await projection.render((await event).value);
+      const text = await projection.render((await event).value, me.tenantId);
       expect(text).not.toContain(me.id + '"}}'); // the viewer's id as the title
       expect(JSON.parse(text).errors[0].extensions.code).toBe('INTERNAL_SERVER_ERROR');
       await source.return();

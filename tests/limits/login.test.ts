@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { asEveryTenant } from '../../src/scope.ts';
 import type { TestApp } from '../support/app.ts';
 
 /** The real hash takes its time, and is not what these tests are about. Each test may hold it up. */
@@ -24,7 +25,7 @@ const { rm } = await import('node:fs/promises');
 const password = 'correct horse battery staple';
 
 const addUser = (to: TestApp, username: string) =>
-  to.app.context.users.add({ tenantId: TENANT, username, password, roles: [] });
+  asEveryTenant(() => to.app.context.users.add({ tenantId: TENANT, username, password, roles: [] }));
 
 const login = (to: TestApp, username: string, given = 'wrong', from = '192.0.2.1') =>
   to.rest('POST', '/api/v1/auth/login', {

@@ -5,6 +5,7 @@ import { connectGraphQL, connectLegacy, sendTo, subscribe } from '../sockets/con
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Scrape, get, scrape } from './support.ts';
+import { asEveryTenant } from '../../src/scope.ts';
 
 let app: TestApp;
 let before: Scrape;
@@ -127,7 +128,7 @@ describe('sends', () => {
     expect(status).toBe(200);
     expect(await grown('carillon_sends_total')).toBe(0);
     const { database } = app.app.context;
-    await database.em.getConnection().execute('update scheduled_send set send_at = now()');
+    await asEveryTenant(() => database.em.getConnection().execute('update scheduled_send set send_at = now()'));
     await eventually(async () => (await grown('carillon_sends_total', { outcome: 'ok' })) === 1);
   });
 

@@ -8,6 +8,7 @@ import { type Bounds, explain, faultsOf } from '../bench/explain.ts';
 import { recordStatements } from '../bench/statements.ts';
 import { createHub } from '../services/hub-support.ts';
 import { type Services, openServices } from '../services/support.ts';
+import { asEveryTenant, currentScope } from '../../src/scope.ts';
 
 /** A day of 24 hours and 21 kinds, each row perhaps on a page of its own. */
 const A_DAY: Bounds = { buffers: 600, sorted: 25 * 21 };
@@ -52,7 +53,9 @@ async function expectBounded(use: () => Promise<unknown>, bounds: Bounds): Promi
   expect(statements).toHaveLength(1);
   for (const statement of statements) {
     for (const mode of ['custom', 'generic'] as const) {
-      expect(faultsOf(await explain(client, statement, mode), bounds)).toEqual([]);
+      expect(faultsOf(await explain(client, statement, { mode, scope: asEveryTenant(currentScope) }), bounds)).toEqual(
+        [],
+      );
     }
   }
 }

@@ -4,6 +4,7 @@ import { connectGraphQL, connectLegacy, sendTo } from '../sockets/connect.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Message } from '../support/socket-client.ts';
+import { asEveryTenant } from '../../src/scope.ts';
 
 let app: TestApp;
 
@@ -71,7 +72,9 @@ describe('stats', () => {
     for (let nth = 0; nth < 3; nth += 1) await app.rest('POST', '/api/v1/notifications', options);
     await sendTo(app, ada, { send_at: new Date(Date.now() + 3_600_000).toISOString() });
     expect((await statsOf(admin)).last24Hours.sends).toBe(1);
-    await app.app.context.database.em.getConnection().execute('update scheduled_send set send_at = now()');
+    await asEveryTenant(() =>
+      app.app.context.database.em.getConnection().execute('update scheduled_send set send_at = now()'),
+    );
     await eventually(async () => (await statsOf(admin)).last24Hours.sends === 2);
   });
 
@@ -109,7 +112,8 @@ describe('stats', () => {
 });
 
 describe('the rows of what tenants do', () => {
-  const execute = (query: string): Promise<Message[]> => app.app.context.database.em.getConnection().execute(query);
+  const execute = (query: string): Promise<Message[]> =>
+    asEveryTenant(() => app.app.context.database.em.getConnection().execute(query));
 
   test('are left out when they are older than a day, and today begins at midnight, UTC', async () => {
     const admin = adminOf('old');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { asEveryTenant } from '../../src/scope.ts';
 import type { TestApp } from '../support/app.ts';
 
 // The real hash takes its time, and is not what these tests are about.
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => app[Symbol.asyncDispose]());
 
 const addUser = (to: TestApp, username: string) =>
-  to.app.context.users.add({ tenantId: TENANT, username, password, roles: [] });
+  asEveryTenant(() => to.app.context.users.add({ tenantId: TENANT, username, password, roles: [] }));
 const login = (to: TestApp, username: string, given: string) =>
   to.rest('POST', path, { body: { username, password: given } });
 const statuses = async (logins: Iterable<ReturnType<typeof login>>) =>

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { asEveryTenant } from '../../src/scope.ts';
 import type { TestApp } from '../support/app.ts';
 import { withClient } from '../support/postgres.ts';
 import { expectRefusal } from './expect-refusal.ts';
@@ -15,7 +16,8 @@ const REFUSED = [401, 'UNAUTHENTICATED'] as const;
 
 let app: TestApp;
 const username = 'ann';
-const addUser = (name: string) => app.app.context.users.add({ tenantId: TENANT, username: name, password, roles: [] });
+const addUser = (username: string) =>
+  asEveryTenant(() => app.app.context.users.add({ tenantId: TENANT, username, password, roles: [] }));
 beforeAll(async () => {
   app = await startApp({ env: { PG_POOL_MAX: '5' } });
   await addUser(username);
@@ -118,7 +120,7 @@ describe('a refresh is refused', () => {
     await addUser('leaver');
     const token = await login('leaver');
     const later = await refreshed(await login('leaver'));
-    await app.app.context.users.remove(TENANT, 'leaver');
+    await asEveryTenant(() => app.app.context.users.remove(TENANT, 'leaver'));
     expectRefusal(await refresh(token), REFUSED);
     await addUser('leaver');
     expectRefusal(await refresh(later), REFUSED);
@@ -151,7 +153,7 @@ describe('the table of refresh tokens', () => {
     const [old, current] = [await login(), await login()];
     await refreshed(old);
     await query(`update refresh_token set expires_at = now() - interval '1 second' where used_at is not null`);
-    await app.app.context.sessions.purge();
+    await asEveryTenant(() => app.app.context.sessions.purge());
     expect(await query('select 1 from refresh_token where expires_at < now()')).toEqual([]);
     await refreshed(current);
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { TestApp } from '../support/app.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 const real = await import('../../src/services/password.ts');
 const verifyPassword = jest.fn(real.verifyPassword);
@@ -11,7 +12,7 @@ const password = 'correct horse battery staple';
 let app: TestApp;
 beforeAll(async () => {
   app = await startApp();
-  const { users } = app.app.context;
+  const users = ofEveryTenant(app.app.context.users);
   await users.add({ tenantId: TENANT, username: 'ann', password, roles: [] });
   await users.add({ tenantId: 'globex', username: 'ann', password, roles: [] });
 });

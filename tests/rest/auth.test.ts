@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TENANT, type TestApp, startApp } from '../support/app.ts';
 import { expectRefusal } from './expect-refusal.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 const loginPath = '/api/v1/auth/login';
 const password = 'correct horse battery staple';
@@ -10,7 +11,7 @@ let app: TestApp;
 let annId: string;
 beforeAll(async () => {
   app = await startApp({ env: { RATE_LIMITS: 'off' } });
-  const { users } = app.app.context;
+  const users = ofEveryTenant(app.app.context.users);
   annId = (await users.add({ tenantId: TENANT, username: 'ann', password, roles: ['sender'] })).id;
   await users.add({ tenantId: TENANT, username: 'twin', password, roles: [] });
   await users.add({ tenantId: 'globex', username: 'twin', password, roles: ['admin'] });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { asEveryTenant } from '../../src/scope.ts';
 import type { TestApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import { withClient } from '../support/postgres.ts';
@@ -26,7 +27,7 @@ interface Login {
 let app: TestApp;
 beforeAll(async () => {
   app = await startApp();
-  await app.app.context.users.add({ tenantId: TENANT, username, password, roles: [] });
+  await asEveryTenant(() => app.app.context.users.add({ tenantId: TENANT, username, password, roles: [] }));
 });
 afterAll(async () => app[Symbol.asyncDispose]());
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { asEveryTenant } from '../../src/scope.ts';
 import { type ValidateFunction, Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { TENANT, type TestApp, person, startApp } from '../support/app.ts';
@@ -167,7 +168,9 @@ describe('the answers of the server are as described', () => {
 
   test('at login', async () => {
     const password = 'correct horse battery staple';
-    await app.app.context.users.add({ tenantId: TENANT, username: 'ann', password, roles: ['sender'] });
+    await asEveryTenant(() =>
+      app.app.context.users.add({ tenantId: TENANT, username: 'ann', password, roles: ['sender'] }),
+    );
     const { body } = await call('POST', '/api/v1/auth/login', { body: { username: 'ann', password } });
     await call('POST', '/api/v1/auth/refresh', { body: { refresh_token: body.refresh_token } });
   });

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { asEveryTenant, asTenant, currentScope } from '../../src/scope.ts';
 import { Batcher } from '../../src/services/batcher.ts';
 import { exclusiveKeyOf } from '../../src/services/send-item.ts';
 import { newAddress, numbers, openServices, sendItem } from './support.ts';
@@ -52,6 +53,32 @@ test('what arrives in one turn shares a statement, and what arrives during it sh
   expect(two.items).toEqual(['c', 'd', 'e']);
   two.answer();
   expect(await Promise.all([...first, ...second])).toEqual(['a!', 'b!', 'c!', 'd!', 'e!']);
+});
+
+test('a statement runs within the scopes of all whose items it holds, also when it is tried again in halves', async () => {
+  const scopes: (readonly [string, string])[] = [];
+  const batcher = new Batcher<string, string>({
+    write: async (items) => {
+      scopes.push([items.join(' '), currentScope().setting]);
+      if (items.length > 1 && items.includes('bad')) throw rowFault();
+      return items;
+    },
+    maxBatch: 10,
+    maxInFlight: 1,
+    maxQueued: 100,
+  });
+  const add = (tenantId: string, item: string) => asTenant(tenantId, () => batcher.add(item));
+  // Whoever makes a batch begin is of no account.
+  await asEveryTenant(() => Promise.all([add('a', 'one'), add('b', 'two'), add('a', 'three')]));
+  await Promise.all([add('a', 'good'), add('b', 'bad'), batcher.add('nobody’s')]);
+  expect(scopes).toEqual([
+    ['one two three', '{"a","b"}'],
+    ['good bad nobody’s', '{"a","b"}'],
+    ['good', '{"a"}'],
+    ['bad nobody’s', '{"b"}'],
+    ['bad', '{"b"}'],
+    ['nobody’s', '{}'],
+  ]);
 });
 
 test('items of one group share a statement or come one after the other, and hold up nobody else', async () => {

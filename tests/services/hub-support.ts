@@ -7,6 +7,7 @@ import type { InboxEvent, InboxReset } from '../../src/services/inbox-event.ts';
 import type { InboxListener } from '../../src/services/inbox-listener.ts';
 import type { InboxLog } from '../../src/services/inbox-log.ts';
 import { InboxReplays, type Replay, type ReplayReader } from '../../src/services/inbox-replay.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 /** Replays whose pages a test can hold up and break. */
 export class ControlledReplays extends InboxReplays {
@@ -56,15 +57,17 @@ export const createHub = (
   { log, replays }: { log: InboxLog; replays: InboxReplays },
   maxWaitingEvents = 100_000,
 ): Hub =>
-  new Hub({
-    topics,
-    log,
-    replays,
-    metrics: new Metrics(),
-    logger: createLogger({ level: 'silent', format: 'json' }),
-    maxWaitingEvents,
-    sweepIntervalMs: HOUR_MS,
-  });
+  ofEveryTenant(
+    new Hub({
+      topics,
+      log,
+      replays,
+      metrics: new Metrics(),
+      logger: createLogger({ level: 'silent', format: 'json' }),
+      maxWaitingEvents,
+      sweepIntervalMs: HOUR_MS,
+    }),
+  );
 
 /** A listener that is read all the time. */
 export class Reader implements AsyncDisposable {

@@ -4,13 +4,15 @@ import type { InboxAddress } from '../../src/services/caller.ts';
 import type { Filter } from '../../src/services/inbox-filter.ts';
 import type { PageRequest } from '../../src/services/inbox-page-reader.ts';
 import type { Paging } from '../../src/services/paging.ts';
-import { type Crowd, LARGE, gatherCrowd, pretendRows } from '../bench/crowd.ts';
+import { type Crowd, LARGE, TENANT, gatherCrowd, pretendRows } from '../bench/crowd.ts';
 import { type Bounds, type PlanMode, explain, faultsOf } from '../bench/explain.ts';
 import { type Statement, recordStatements } from '../bench/statements.ts';
 import { encodeSentCursor } from '../../src/services/sent-cursor.ts';
 import type { SentFilter } from '../../src/services/sent-notifications.ts';
+import { databaseUrl } from '../support/postgres.ts';
 import { createDueWork } from './due-support.ts';
 import { type Services, callerAt, newAddress, openServices } from './support.ts';
+import { asTenant, currentScope } from '../../src/scope.ts';
 
 const ONE_ROW: Bounds = { buffers: 20, sorted: 1 };
 
@@ -52,7 +54,10 @@ interface Read {
 
 let services: Services;
 let dueWork: ReturnType<typeof createDueWork>;
+/** The owner of the database, held to the scope like the server. */
 let client: Client;
+/** A superuser, who may pretend. */
+let admin: Client;
 let crowd: Crowd;
 const ids = new Map<InboxAddress, string>();
 /** In the middle of what was sent. */
@@ -63,7 +68,10 @@ beforeAll(async () => {
   dueWork = createDueWork(services);
   client = new Client({ connectionString: services.url });
   await client.connect();
-  crowd = await gatherCrowd(client);
+  const adminUrl = process.env['TEST_POSTGRES_ADMIN_URL'] as string;
+  admin = new Client({ connectionString: databaseUrl(adminUrl, new URL(services.url).pathname.slice(1)) });
+  await admin.connect();
+  crowd = await gatherCrowd(admin);
   for (const address of addresses()) {
     const { notifications } = await services.log.page(address, { filter: {}, order: 'newest', limit: 1, offset: 5 });
     ids.set(address, notifications[0]!.id);
@@ -73,6 +81,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await client?.end();
+  await admin?.end();
   await dueWork?.[Symbol.asyncDispose]();
   await services?.[Symbol.asyncDispose]();
 });
@@ -246,7 +255,7 @@ async function statementsOf({ run }: Read, address: InboxAddress): Promise<State
 
 async function expectGoodPlans(statement: Statement, bounds: Bounds): Promise<void> {
   for (const mode of ['custom', 'generic'] satisfies PlanMode[]) {
-    const faults = faultsOf(await explain(client, statement, mode), bounds);
+    const faults = faultsOf(await explain(client, statement, { mode, scope: asTenant(TENANT, currentScope) }), bounds);
     if (faults.length > 0) throw new Error(`${mode} plan of ${statement.text}\n${faults.join('\n\n')}`);
   }
 }
@@ -261,9 +270,9 @@ const states: { state: string; lacks: readonly Need[]; prepare: () => Promise<un
   {
     state: 'of 550,000 rows',
     lacks: ['more inboxes than are asked for together'],
-    prepare: () => client.query('vacuum (analyze) notification, inbox, tombstone, receipt, sender_log'),
+    prepare: () => admin.query('vacuum (analyze) notification, inbox, tombstone, receipt, sender_log'),
   },
-  { state: 'that passes for fifty million rows', lacks: [], prepare: () => pretendRows(client, 100) },
+  { state: 'that passes for fifty million rows', lacks: [], prepare: () => pretendRows(admin, 100) },
 ];
 
 describe.each(states)('in a log $state', ({ lacks, prepare }) => {

@@ -5,6 +5,7 @@ import { Metrics } from '../../src/metrics/metrics.ts';
 import { Presence } from '../../src/services/presence.ts';
 import { type Connection, Connections } from '../../src/transports/connections.ts';
 import { silent } from './live-support.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 export interface InstanceOptions {
   sweepIntervalMs?: number;
@@ -27,13 +28,15 @@ export async function openInstance(
   topics: Topics,
   { sweepIntervalMs = HOUR_MS, timeoutMs = 20_000, maxWaitingEvents = 256 }: InstanceOptions = {},
 ): Promise<TestInstance> {
-  const database = await connectDatabase({ url, poolMax: 4, timeoutMs });
-  const presence = new Presence({
-    config: { defaultPageSize: 20, maxPageSize: 100, maxWaitingEvents, sweepInterval: sweepIntervalMs },
-    database,
-    topics,
-    logger: silent,
-  });
+  const database = await connectDatabase({ url, poolMax: 4, timeoutMs, rowLevelSecurity: false });
+  const presence = ofEveryTenant(
+    new Presence({
+      config: { defaultPageSize: 20, maxPageSize: 100, maxWaitingEvents, sweepInterval: sweepIntervalMs },
+      database,
+      topics,
+      logger: silent,
+    }),
+  );
   const connections = new Connections({
     maxConnectionsPerUser: 100,
     isRevoked: () => false,

@@ -8,6 +8,7 @@ import type { ReceiptLog } from '../../src/services/receipt-log.ts';
 import { ReceiptSequencer } from '../../src/services/receipt-sequencer.ts';
 import { Receipts } from '../../src/services/receipts.ts';
 import { type Services, callerAt, newAddress, sendItem } from './support.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 const HOUR_MS = 3_600_000;
 const logger = createLogger({ level: 'silent', format: 'json' });
@@ -30,7 +31,7 @@ export class Post implements AsyncDisposable {
     this.topics = topics ?? createInProcessTopics();
     const shared = { log: log ?? services.receipts, topics: this.topics, logger };
     this.sequencer = new ReceiptSequencer({ ...shared, sweepIntervalMs });
-    this.receipts = new Receipts({ ...shared, sweepIntervalMs: HOUR_MS });
+    this.receipts = ofEveryTenant(new Receipts({ ...shared, sweepIntervalMs: HOUR_MS }));
   }
 
   /** Marks as read, as a door would have it. */

@@ -4,9 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { WebSocket } from 'ws';
 import type { InboxAddress } from '../../src/services/caller.ts';
 import { NO_EPOCH, encodeCursor } from '../../src/services/cursor.ts';
+import type { Hub } from '../../src/services/hub.ts';
 import { InboxChanges } from '../../src/services/inbox-changes.ts';
 import { InboxLog } from '../../src/services/inbox-log.ts';
 import { Retention } from '../../src/services/retention.ts';
+import type { SendItem } from '../../src/services/send-item.ts';
 import { createSendWriter } from '../../src/services/send-writer.ts';
 import { connectLegacy } from '../sockets/connect.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
@@ -14,12 +16,15 @@ import { withClient } from '../support/postgres.ts';
 import { Reader } from './hub-support.ts';
 import { fold } from './replay-support.ts';
 import { numbers, sendItem, sendItems } from './support.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
+import { asEveryTenant } from '../../src/scope.ts';
 
 const DAY_MS = 86_400_000;
 const TOMBSTONES_MS = 30 * DAY_MS;
 const NOTIFICATIONS_MS = 365 * DAY_MS;
 
 let app: TestApp;
+let hub: Hub;
 let log: InboxLog;
 let changes: InboxChanges;
 let retention: Retention;
@@ -28,11 +33,12 @@ let address: InboxAddress;
 
 beforeAll(async () => {
   app = await startApp();
-  const { database, hub } = app.app.context;
-  log = new InboxLog(database);
-  changes = new InboxChanges(database);
+  const { database } = app.app.context;
+  hub = ofEveryTenant(app.app.context.hub);
+  log = ofEveryTenant(new InboxLog(database));
+  changes = ofEveryTenant(new InboxChanges(database));
   const ages = { tombstonesMs: TOMBSTONES_MS, notificationsMs: NOTIFICATIONS_MS, deliveriesMs: DAY_MS };
-  retention = new Retention({ database, changes, hub, ...ages });
+  retention = ofEveryTenant(new Retention({ database, changes, hub, ...ages }));
 });
 afterAll(async () => {
   await app[Symbol.asyncDispose]();
@@ -47,10 +53,13 @@ const query = (text: string, values: unknown[] = []) =>
   withClient(app.databaseUrl, async (client) => (await client.query(text, values)).rows as Record<string, unknown>[]);
 const count = async (table: string) => Number((await query(`select count(*) from ${table}`))[0]!['count']);
 
+const write = (items: readonly SendItem[]) =>
+  asEveryTenant(() => createSendWriter(app.app.context.database, DAY_MS)(items));
+
 /** Stores that many; answers with their ids, at positions from 1 on. */
 async function fill(amount: number, to = address): Promise<string[]> {
   const items = sendItems(to, amount);
-  await createSendWriter(app.app.context.database, DAY_MS)(items);
+  await write(items);
   return items.map(({ id }) => id);
 }
 
@@ -112,7 +121,6 @@ describe('tombstones', () => {
       await changes.delete(each, await fill(150, each));
     }
     await query("update tombstone set deleted_at = now() - random() * interval '40 days' - interval '31 days'");
-    const write = createSendWriter(app.app.context.database, DAY_MS);
     const sends = async () => {
       for (const _ of numbers(1, 40)) await write(addresses.toReversed().map((each) => sendItem(each)));
     };
@@ -186,7 +194,6 @@ describe('a cursor', () => {
 
   test('of any age serves those who listen to additions only', async () => {
     const { epoch, ids } = await forgetful();
-    const { hub } = app.app.context;
     await using reader = await Reader.open(hub, address, { after: { epoch, version: 1 }, additionsOnly: true });
     await reader.reached(5);
     expect(reader.versions).toEqual([4, 5]);
@@ -201,7 +208,7 @@ describe('a cursor', () => {
   test('whose backfill the horizon overtakes gets a reset: what was told meanwhile may be gone', async () => {
     const ids = await fill(60);
     const { epoch } = await log.head(address);
-    const listener = await app.app.context.hub.listen(address, { after: { epoch, version: 0 } });
+    const listener = await hub.listen(address, { after: { epoch, version: 0 } });
     for (const version of numbers(1, 20)) expect((await listener.next()).value).toMatchObject({ version });
     await changes.delete(address, [ids[0]!]);
     await ageTombstones([ids[0]!], 31);
@@ -213,7 +220,6 @@ describe('a cursor', () => {
 
   test('of a listener that was cut off from the log past the horizon gets a reset when it is back', async () => {
     const ids = await fill(3);
-    const { hub } = app.app.context;
     await using reader = await Reader.open(hub, address);
     await using additions = await Reader.open(hub, address, { additionsOnly: true });
     // Nobody rings for this one.
@@ -233,9 +239,9 @@ describe('notifications', () => {
     const old = numbers(1, 3).map(() => idAt(NOTIFICATIONS_MS + 60_000));
     const young = numbers(1, 2).map(() => idAt(NOTIFICATIONS_MS - 60_000));
     const order = [old[0]!, young[0]!, old[1]!, young[1]!, old[2]!];
-    await createSendWriter(app.app.context.database, DAY_MS)(order.map((id) => sendItem(address, { id })));
+    await write(order.map((id) => sendItem(address, { id })));
     await changes.markRead(address, [old[1]!, young[0]!]);
-    await using reader = await Reader.open(app.app.context.hub, address);
+    await using reader = await Reader.open(hub, address);
     expect(await retention.deleteNotifications()).toBe(false);
     await reader.reached(7);
     const { events } = reader;
@@ -253,10 +259,10 @@ describe('notifications', () => {
   test('of many inboxes are deleted in steps, by two instances at once, each once', async () => {
     const addresses = numbers(1, 7).map(() => ({ tenantId: who.tenantId, userId: person().id }));
     const items = numbers(1, 1100).map((nth) => sendItem(addresses[nth % 7]!, { id: idAt(NOTIFICATIONS_MS + nth) }));
-    await createSendWriter(app.app.context.database, DAY_MS)(items);
-    const { database, hub } = app.app.context;
+    await write(items);
+    const { database } = app.app.context;
     const ages = { tombstonesMs: TOMBSTONES_MS, notificationsMs: NOTIFICATIONS_MS, deliveriesMs: DAY_MS };
-    const other = new Retention({ database, changes, hub, ...ages });
+    const other = ofEveryTenant(new Retention({ database, changes, hub, ...ages }));
     await Promise.all([retention, other].map((each) => runTo(() => each.deleteNotifications())));
     expect([await count('notification'), await count('tombstone')]).toEqual([0, 1100]);
     for (const head of (await log.heads(addresses)).values()) {
@@ -265,16 +271,10 @@ describe('notifications', () => {
   });
 
   test('are kept for ever when no age is set', async () => {
-    const { database, hub } = app.app.context;
-    await createSendWriter(database, DAY_MS)([sendItem(address, { id: idAt(20 * NOTIFICATIONS_MS) })]);
-    const keeping = new Retention({
-      database,
-      changes,
-      hub,
-      tombstonesMs: 1,
-      notificationsMs: undefined,
-      deliveriesMs: DAY_MS,
-    });
+    const { database } = app.app.context;
+    await write([sendItem(address, { id: idAt(20 * NOTIFICATIONS_MS) })]);
+    const ages = { tombstonesMs: 1, notificationsMs: undefined, deliveriesMs: DAY_MS };
+    const keeping = ofEveryTenant(new Retention({ database, changes, hub, ...ages }));
     expect(await keeping.deleteNotifications()).toBe(false);
     expect(await count('notification')).toBe(1);
   });

@@ -33,7 +33,7 @@ export interface Services extends AsyncDisposable {
 export async function openServices({ idempotencyWindowMs = DAY_MS } = {}): Promise<Services> {
   await using resources = new AsyncDisposableStack();
   const { url } = resources.use(await createTestDatabase());
-  const database = await connectDatabase({ url, poolMax: 12, timeoutMs: 20_000 });
+  const database = await connectDatabase({ url, poolMax: 12, timeoutMs: 20_000, rowLevelSecurity: false });
   resources.defer(() => database.close(true));
   const owned = resources.move();
   const write = createSendWriter(database, idempotencyWindowMs);

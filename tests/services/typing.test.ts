@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { HostileTopics } from './hostile-topics.ts';
 import { callerOf, readAll, silent } from './live-support.ts';
 import { createRandom } from './support.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 const REPEAT_MS = 2000;
 const EXPIRY_MS = 6000;
@@ -19,7 +20,9 @@ const LATE_MS = 3000;
 let topics: Topics;
 let typing: Typing;
 const createTyping = (on: Topics, config = {}): Typing =>
-  new Typing({ config: { maxWaitingEvents: 256, rateLimits: 'on', ...config }, topics: on, logger: silent });
+  ofEveryTenant(
+    new Typing({ config: { maxWaitingEvents: 256, rateLimits: 'on', ...config }, topics: on, logger: silent }),
+  );
 
 beforeEach(() => {
   topics = createInProcessTopics();

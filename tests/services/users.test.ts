@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { TENANT, type TestApp, startApp } from '../support/app.ts';
 import { withClient } from '../support/postgres.ts';
 import type { NewUser, Users } from '../../src/services/users.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 const password = 'correct horse battery staple';
 const user = { tenantId: TENANT, username: 'ann', password, roles: ['sender', 'a.b:c_d-1'] };
@@ -10,7 +11,7 @@ let app: TestApp;
 let users: Users;
 beforeAll(async () => {
   app = await startApp();
-  users = app.app.context.users;
+  users = ofEveryTenant(app.app.context.users);
 });
 afterAll(async () => app[Symbol.asyncDispose]());
 
@@ -99,7 +100,7 @@ describe('users', () => {
   test('are removed with their logins, from their tenant only', async () => {
     const added = await users.add({ ...user, tenantId: 'a', username: 'leaver' });
     await users.add({ ...user, tenantId: 'b', username: 'leaver' });
-    const { sessions } = app.app.context;
+    const sessions = ofEveryTenant(app.app.context.sessions);
     const { refreshToken } = await sessions.login({ tenantId: 'a', username: 'leaver', password }, '192.0.2.1');
     await users.remove('a', 'leaver');
     await expect(sessions.refresh(refreshToken)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });

@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import { withClient } from '../support/postgres.ts';
 import { refusalOf } from '../support/socket-client.ts';
 import { BEGINNING, connectGraphQL, connectLegacy, openGraphQL, sendTo, subscribe } from './connect.ts';
+import { asEveryTenant } from '../../src/scope.ts';
 
 const GOING_AWAY = { code: 1001, reason: 'The server is shutting down' };
 
@@ -17,7 +18,7 @@ async function countUnread(app: TestApp, { tenantId, id: userId }: Person): Prom
     issuedAtMs: Date.now(),
     sessionId: undefined,
   };
-  return app.app.context.services.notifications.unreadCount(caller);
+  return asEveryTenant(() => app.app.context.services.notifications.unreadCount(caller));
 }
 
 async function bothWait(client: Client): Promise<boolean> {

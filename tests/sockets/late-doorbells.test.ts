@@ -8,6 +8,7 @@ import { InboxLog } from '../../src/services/inbox-log.ts';
 import { InboxReplays } from '../../src/services/inbox-replay.ts';
 import { type TestApp, person, startApp } from '../support/app.ts';
 import { sendTo } from './connect.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 let app: TestApp;
 
@@ -28,15 +29,17 @@ const deafTopics: Topics = {
 };
 
 test('a listener that has read further than its feed has heard is told when that is deleted', async () => {
-  await using hub = new Hub({
+  const { database } = app.app.context;
+  await using own = new Hub({
     topics: deafTopics,
-    log: new InboxLog(app.app.context.database),
-    replays: new InboxReplays(app.app.context.database),
+    log: new InboxLog(database),
+    replays: new InboxReplays(database),
     metrics: new Metrics(),
     logger: createLogger({ level: 'silent', format: 'json' }),
     maxWaitingEvents: 10,
     sweepIntervalMs: 3_600_000,
   });
+  const hub = ofEveryTenant(own);
   const ada = person();
   const address = { tenantId: ada.tenantId, userId: ada.id };
   await sendTo(app, ada);

@@ -3,6 +3,7 @@ import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Message, type SocketClient, openRaw } from '../support/socket-client.ts';
 import { connectGraphQL, connectLegacy } from './connect.ts';
+import { ofEveryTenant } from '../support/every-tenant.ts';
 
 let app: TestApp;
 
@@ -163,7 +164,7 @@ test('a peer that reads nothing is closed as a slow consumer, however much is ty
   const [ada, bob] = [person(), person()];
   await using socket = await connectLegacy(free, bob);
   socket.socket.pause();
-  const { typing } = free.app.context.services;
+  const typing = ofEveryTenant(free.app.context.services.typing);
   const caller = {
     tenantId: ada.tenantId,
     userId: ada.id,

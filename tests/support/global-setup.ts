@@ -41,9 +41,14 @@ export default async function globalSetup(): Promise<void> {
     await startReaper(services, directory);
     const redis = services.use(await startRedis(directory));
     process.env['TEST_REDIS_URL'] = redis.url;
-    const adminUrl = process.env['TEST_DATABASE_URL'] ?? (await startPostgres(services, directory));
+    const given = process.env['TEST_DATABASE_URL'];
+    const { adminUrl, ownerUrl } =
+      given === undefined
+        ? await startPostgres(services, directory)
+        : { adminUrl: given, ownerUrl: await createOwner(services, given) };
     process.env['TEST_POSTGRES_ADMIN_URL'] = adminUrl;
-    process.env['TEST_POSTGRES_TEMPLATE'] = await createTemplate(services, adminUrl);
+    process.env['TEST_POSTGRES_OWNER_URL'] = ownerUrl;
+    process.env['TEST_POSTGRES_TEMPLATE'] = await createTemplate(services, adminUrl, ownerUrl);
     Object.assign(globalThis, { [servicesKey]: services });
   } catch (error) {
     await services.disposeAsync();
@@ -51,7 +56,10 @@ export default async function globalSetup(): Promise<void> {
   }
 }
 
-async function startPostgres(services: AsyncDisposableStack, directory: string): Promise<string> {
+async function startPostgres(
+  services: AsyncDisposableStack,
+  directory: string,
+): Promise<{ adminUrl: string; ownerUrl: string }> {
   const logger = { info: () => {}, warn: console.warn, error: console.error };
   const postgres = services.use(
     await startEmbeddedPostgres({
@@ -67,16 +75,35 @@ async function startPostgres(services: AsyncDisposableStack, directory: string):
       },
     }),
   );
-  return postgres.adminUrl;
+  return { adminUrl: postgres.adminUrl, ownerUrl: postgres.url };
 }
 
-async function createTemplate(services: AsyncDisposableStack, adminUrl: string): Promise<string> {
+/** A role of the run's own that is bound by row-level security. */
+async function createOwner(services: AsyncDisposableStack, adminUrl: string): Promise<string> {
+  const url = new URL(adminUrl);
+  url.username = `carillon_owner_${randomBytes(6).toString('hex')}`;
+  url.password = randomBytes(12).toString('hex');
+  await withClient(adminUrl, async (client) => {
+    await client.query(`CREATE ROLE ${url.username} LOGIN PASSWORD '${url.password}'`);
+    // Databases are given only to roles that one may be.
+    await client.query(`GRANT ${url.username} TO CURRENT_USER`);
+  });
+  services.defer(async () => {
+    await withClient(adminUrl, (client) => client.query(`DROP ROLE ${url.username}`));
+  });
+  return url.href;
+}
+
+async function createTemplate(services: AsyncDisposableStack, adminUrl: string, ownerUrl: string): Promise<string> {
   // Runs may share a server that TEST_DATABASE_URL names.
   const shared = process.env['TEST_DATABASE_URL'] !== undefined;
   const name = shared ? `carillon_template_${randomBytes(6).toString('hex')}` : 'carillon_template';
-  await withClient(adminUrl, (client) => client.query(`CREATE DATABASE ${name} ENCODING 'UTF8' TEMPLATE template0`));
+  const owner = new URL(ownerUrl).username;
+  await withClient(adminUrl, (client) =>
+    client.query(`CREATE DATABASE ${name} ENCODING 'UTF8' TEMPLATE template0 OWNER ${owner}`),
+  );
   if (shared) services.defer(() => dropTemplate(adminUrl, name));
-  await migrate(databaseUrl(adminUrl, name));
+  await migrate(databaseUrl(ownerUrl, name));
   // A template that someone is connected to cannot be cloned.
   await withClient(adminUrl, (client) => client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`));
   return name;

@@ -11,15 +11,16 @@ export interface TestDatabase extends AsyncDisposable {
 
 /**
  * A database of the caller's own with the newest schema and no rows: a clone of the run's template. Disposing of it
- * drops it and ends whatever sessions are left in it.
+ * drops it and ends whatever sessions are left in it. Its `url` is of its owner, who is no superuser: row-level security holds.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const adminUrl = setting('TEST_POSTGRES_ADMIN_URL');
+  const ownerUrl = setting('TEST_POSTGRES_OWNER_URL');
   const template = setting('TEST_POSTGRES_TEMPLATE');
   const name = `${template}_${randomBytes(6).toString('hex')}`;
-  await withClient(adminUrl, (client) => cloneDatabase(client, template, name));
+  await withClient(adminUrl, (client) => cloneDatabase(client, template, name, new URL(ownerUrl).username));
   return {
-    url: databaseUrl(adminUrl, name),
+    url: databaseUrl(ownerUrl, name),
     async [Symbol.asyncDispose]() {
       await withClient(adminUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },
@@ -39,12 +40,12 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   };
 }
 
-async function cloneDatabase(client: Client, template: string, name: string): Promise<void> {
+async function cloneDatabase(client: Client, template: string, name: string, owner: string): Promise<void> {
   const deadline = Date.now() + CLONE_PATIENCE_MS;
   for (;;) {
     try {
       // Copying through the log needs no checkpoint, so that clones do not wait for each other's.
-      await client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY = WAL_LOG`);
+      await client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY = WAL_LOG OWNER ${owner}`);
       return;
     } catch (error) {
       if ((error as DatabaseError).code !== OBJECT_IN_USE || Date.now() > deadline) throw error;

@@ -6,6 +6,8 @@ import { Migration20261124_recall } from './20261124-recall.ts';
 import { Migration20261124_receipts } from './20261124-receipts.ts';
 import { Migration20261125_channels } from './20261125-channels.ts';
 import { Migration20261125_tenant_activity } from './20261125-tenant-activity.ts';
+import { Migration20261125_row_level_security } from './20261125-row-level-security.ts';
+import { Migration20261125_tombstone_tenant } from './20261125-tombstone-tenant.ts';
 import { migrationNames } from './names.ts';
 
 type MigrationClass = new (...given: ConstructorParameters<typeof Migration>) => Migration;
@@ -18,6 +20,8 @@ const classes: Readonly<Record<(typeof migrationNames)[number], MigrationClass>>
   Migration20261124_receipts,
   Migration20261125_channels,
   Migration20261125_tenant_activity,
+  Migration20261125_tombstone_tenant,
+  Migration20261125_row_level_security,
 };
 
 /** In the order in which they run. */

@@ -10,6 +10,8 @@ export const migrationNames = [
   'Migration20261124_receipts',
   'Migration20261125_channels',
   'Migration20261125_tenant_activity',
+  'Migration20261125_tombstone_tenant',
+  'Migration20261125_row_level_security',
 ] as const;
 
 /** The last migration of each version that was released, oldest first. What came with a release never changes again. */

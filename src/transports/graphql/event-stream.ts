@@ -10,6 +10,8 @@ const PING_INTERVAL_MS = 12_000;
 const COMMENT = ':\n\n';
 
 export interface EventStreamOptions {
+  /** The reader's. */
+  tenantId: string;
   meter: DoorMeter;
   /** Asked for an error once the events have ended; told what failed if something did. */
   lastWord: (failure?: unknown) => GraphQLError | undefined;
@@ -25,7 +27,7 @@ export interface EventStreamOptions {
 export async function writeEventStream(
   { source, projection }: Subscription,
   response: ServerResponse,
-  { meter, lastWord }: EventStreamOptions,
+  { tenantId, meter, lastWord }: EventStreamOptions,
 ): Promise<void> {
   response.writeHead(200, {
     'Content-Type': 'text/event-stream',
@@ -41,7 +43,7 @@ export async function writeEventStream(
     let failure: unknown;
     try {
       for await (const event of source) {
-        const text = eventOf(await projection.render(event));
+        const text = eventOf(await projection.render(event, tenantId));
         if (response.destroyed) {
           meter.lost();
           return;

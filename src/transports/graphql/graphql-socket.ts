@@ -84,6 +84,11 @@ export class GraphQLSocket extends PeerSocket {
     }
   }
 
+  /** Of whoever it is: nobody has operations before that. */
+  get tenantId(): string {
+    return (this.caller as Caller).tenantId;
+  }
+
   isConnection(): this is Connection {
     return this.caller !== undefined;
   }

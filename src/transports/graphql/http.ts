@@ -118,6 +118,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     try {
       if (!response.destroyed) {
         await writeEventStream(subscription, response, {
+          tenantId: caller.tenantId,
           meter,
           lastWord(failure) {
             const reason = failure ?? farewell;

@@ -8,6 +8,7 @@ import type { Caller } from '../../services/caller.ts';
 import { type EventSource, isEventSource } from '../../services/event-source.ts';
 import type { RateLimits } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
+import { asTenant } from '../../scope.ts';
 import { Documents, type DocumentsOptions } from './documents.ts';
 import { maskError, refusal, withStatus, withoutHttp } from './errors.ts';
 import { Limits, type OperationLimits } from './limits.ts';
@@ -124,7 +125,7 @@ export class Operations {
 
   async #execute({ plan, contextValue, variables }: Prepared): Promise<ExecutionResult> {
     try {
-      return this.#masked(await plan.execute({ contextValue, variables }));
+      return this.#masked(await inScopeOf(contextValue, () => plan.execute({ contextValue, variables })));
     } catch (error) {
       return { errors: [this.mask(error)] };
     }
@@ -140,14 +141,16 @@ export class Operations {
 
   async #begin({ plan, contextValue, variables }: Prepared): Promise<Subscription | Refused> {
     try {
-      const source = await createSourceEventStream({
-        schema,
-        document: plan.document,
-        contextValue,
-        variableValues: variables,
-        operationName: plan.operation.name?.value,
-        hideSuggestions: !this.#options.introspection,
-      });
+      const source = await inScopeOf(contextValue, () =>
+        createSourceEventStream({
+          schema,
+          document: plan.document,
+          contextValue,
+          variableValues: variables,
+          operationName: plan.operation.name?.value,
+          hideSuggestions: !this.#options.introspection,
+        }),
+      );
       if ('errors' in source) return { errors: (source.errors ?? []).map((error) => this.mask(error)) };
       if (!isEventSource(source)) throw new Error('a subscription must resolve to an event source');
       return { source, projection: this.#projectionOf(plan, contextValue, variables) };
@@ -179,6 +182,10 @@ export class Operations {
     return result.errors ? { ...result, errors: result.errors.map((error) => this.mask(error)) } : result;
   }
 }
+
+/** The caller's token was verified by the door. Who has none sees nothing of the database. */
+const inScopeOf = <T>({ caller }: GraphQLContext, work: () => T): T =>
+  caller ? asTenant(caller.tenantId, work) : work();
 
 /** The text of a masked result, its errors first and without notes to Yoga. */
 export function resultText({ errors, ...result }: ExecutionResult): string {

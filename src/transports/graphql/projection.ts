@@ -1,5 +1,6 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { GraphQLContext } from '../../schema/index.ts';
+import { asTenant } from '../../scope.ts';
 import type { Plan, Variables } from './plan.ts';
 
 /** The JSON text of a result of one event; a promise only where a field of the selection is resolved later. */
@@ -33,11 +34,11 @@ export class Projection {
     this.#toJson = toJson;
   }
 
-  /** Never throws nor rejects: what fails is masked, as a result with errors. */
-  render(event: object): Rendered {
+  /** For a reader of this tenant. Never throws nor rejects: what fails is masked, as a result with errors. */
+  render(event: object, tenantId: string): Rendered {
     if (event === this.#last) return this.#rendered;
     this.#last = event;
-    this.#rendered = this.#execute(event);
+    this.#rendered = asTenant(tenantId, () => this.#execute(event));
     return this.#rendered;
   }
 

@@ -71,7 +71,7 @@ export class SocketOperation implements EventSink<object> {
   }
 
   take(event: object): boolean {
-    const rendered = (this.#work as Subscription).projection.render(event);
+    const rendered = (this.#work as Subscription).projection.render(event, this.#socket.tenantId);
     if (typeof rendered === 'string') return this.#deliver(event, rendered);
     void rendered.then((json) => {
       if (!this.#isStopped && this.#deliver(event, json)) this.#more();

@@ -11,6 +11,7 @@ import { pointsOfIds } from '../../services/rate-limits.ts';
 import type { TypingEvent, TypingListener } from '../../services/typing.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
 import { MAX_REFUSED, PeerSocket, textFrame } from '../peer-socket.ts';
+import { asTenant } from '../../scope.ts';
 import type { LegacySocketDoor } from './door.ts';
 import { InOrder } from './in-order.ts';
 import {
@@ -83,7 +84,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
     this.on('message', onMessage);
     this.on('error', onError);
     this.on('close', onClose);
-    this.#welcomed = this.#begin(since);
+    this.#welcomed = asTenant(this.caller.tenantId, () => this.#begin(since));
   }
 
   end(reason: EndReason): void {
@@ -112,7 +113,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
   receive(text: string | undefined): void {
     this.heard();
     this.#messages ??= new InOrder(this, this.#welcomed);
-    this.#messages.add(() => this.#answer(text));
+    this.#messages.add(() => asTenant(this.caller.tenantId, () => this.#answer(text)));
   }
 
   take(event: StreamEvent): boolean {

@@ -13,6 +13,7 @@ import type { Sessions } from '../../services/sessions.ts';
 import type { ConsoleInfo } from '../../web/console.ts';
 import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
+import { asTenant } from '../../scope.ts';
 import { authRoutes } from './auth.ts';
 import {
   answerClientError,
@@ -129,6 +130,12 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     const caller = await verify(bearerToken(request.headers.authorization));
     rateLimits.spend(caller, 1, 'rest');
     callers.set(request, caller);
+  });
+  // The last of the hooks: what comes of reading the body does not run within what was entered before it.
+  app.addHook('preHandler', (request, _reply, done) => {
+    const caller = callers.get(request);
+    if (caller) asTenant(caller.tenantId, done);
+    else done();
   });
   const callerOf = (request: FastifyRequest): Caller => {
     const caller = callers.get(request);

@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Session, Sessions } from '../../services/sessions.ts';
 import type { AddressOf } from '../address.ts';
+import { asEveryTenant, asTenant } from '../../scope.ts';
 import { errorBody } from './errors.ts';
 
 const sessionBody = z
@@ -27,6 +28,7 @@ const refreshBody = z.object({ refresh_token: z.string().min(1).max(1024) });
 
 const answers = { 200: sessionBody, '4XX': errorBody, '5XX': errorBody };
 
+/** Nobody is known yet: a name is looked up in its tenant, or in all of them, and a refresh token may be anybody's. */
 export function authRoutes(plain: FastifyInstance, sessions: Sessions, addressOf: AddressOf): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   // RFC 6749 section 5.1: no cache on the way may keep tokens.
@@ -54,8 +56,11 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions, addressOf
         response: answers,
       },
     },
-    async ({ raw, body: { username, password, tenant_id: tenantId } }) =>
-      toBody(await sessions.login({ username, password, tenantId: tenantId || undefined }, addressOf(raw))),
+    async ({ raw, body: { username, password, tenant_id } }) => {
+      const tenantId = tenant_id || undefined;
+      const login = () => sessions.login({ username, password, tenantId }, addressOf(raw));
+      return toBody(await (tenantId === undefined ? asEveryTenant(login) : asTenant(tenantId, login)));
+    },
   );
 
   app.post(
@@ -72,7 +77,7 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions, addressOf
         response: answers,
       },
     },
-    async ({ body }) => toBody(await sessions.refresh(body.refresh_token)),
+    async ({ body }) => toBody(await asEveryTenant(() => sessions.refresh(body.refresh_token))),
   );
 
   app.post(
@@ -90,7 +95,7 @@ export function authRoutes(plain: FastifyInstance, sessions: Sessions, addressOf
       },
     },
     async ({ body }) => {
-      await sessions.logout(body.refresh_token);
+      await asEveryTenant(() => sessions.logout(body.refresh_token));
       return { success: true as const };
     },
   );
