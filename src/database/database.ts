@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { Client, type Pool, type PoolClient } from 'pg';
 import { entities } from '../entities/index.ts';
+import { inStatement } from '../tracing/statements.ts';
 
 export type Database = MikroORM;
 
@@ -62,6 +63,10 @@ function clientClass(patienceMs: number): typeof Client {
       if (args.length > 2 || typeof text !== 'string' || (args.length === 2 && !Array.isArray(values))) {
         return (super.query as (...given: unknown[]) => unknown)(...args);
       }
+      return inStatement(text, () => this.#send(text, values));
+    }
+
+    #send(text: string, values: unknown[] | undefined): Promise<unknown> {
       this.#unanswered += 1;
       if (this.#watch) this.#watch.refresh();
       else this.#watch = setTimeout(() => this.#onOverdue(), patienceMs).unref();

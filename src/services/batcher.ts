@@ -1,4 +1,5 @@
 import { CarillonError } from '../errors.ts';
+import { type ActiveSpan, activeSpan, together } from '../tracing/spans.ts';
 import { isRowAtFault } from './database-failure.ts';
 
 export interface BatcherOptions<Item, Result> {
@@ -36,6 +37,8 @@ interface Waiting<Item, Result> {
   item: Item;
   key: string | undefined;
   group: string | undefined;
+  /** What asked for it, in a trace. */
+  asker: ActiveSpan | undefined;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
 }
@@ -74,7 +77,8 @@ export class Batcher<Item, Result> {
     }
     return new Promise((resolve, reject) => {
       const { exclusiveKey, groupKey } = this.#options;
-      this.#waiting.push({ item, key: exclusiveKey?.(item), group: groupKey?.(item), resolve, reject });
+      const [key, group] = [exclusiveKey?.(item), groupKey?.(item)];
+      this.#waiting.push({ item, key, group, asker: activeSpan(), resolve, reject });
       this.#schedule();
     });
   }
@@ -154,7 +158,8 @@ export class Batcher<Item, Result> {
 
   async #write(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
-      const results = await this.#options.write(batch.map(({ item }) => item));
+      const askers = batch.map(({ asker }) => asker);
+      const results = await together(askers, () => this.#options.write(batch.map(({ item }) => item)));
       for (const [index, { resolve, reject }] of batch.entries()) {
         const result = results[index] as Result | Error;
         if (result instanceof Error) reject(result);

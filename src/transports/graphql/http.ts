@@ -8,6 +8,7 @@ import type { RateLimits } from '../../services/rate-limits.ts';
 import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type Connections, type EndReason, tokenEnded } from '../connections.ts';
+import { identify } from '../request-id.ts';
 import { isJson, readJson } from './body.ts';
 import { refusal, withStatus } from './errors.ts';
 import { writeEventStream } from './event-stream.ts';
@@ -54,6 +55,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     } catch (error) {
       return { errors: [withStatus(operations.mask(error))] };
     }
+    if (caller) identify(caller);
     const prepared = operations.prepare(params, caller, request.method === 'GET' ? 'get' : 'post', () => {
       meter.gaveUp();
       response.destroy();
