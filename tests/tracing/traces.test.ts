@@ -1,5 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import type { Caller } from '../../src/services/caller.ts';
+import { answering, startFarSide } from '../channels/support.ts';
 import { connectGraphQL, connectLegacy, openGraphQL, subscribe } from '../sockets/connect.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
@@ -52,7 +53,7 @@ describe('a send by GraphQL with a traceparent', () => {
       expect((await post(app, me, SEND, {}, { traceparent: TRACEPARENT })).status).toBe(200);
       expect(await socket.next()).toMatchObject({ type: 'notification' });
     });
-    const door = traces.only('POST');
+    const door = traces.only('POST /graphql');
     expect(door).toMatchObject({
       kind: SERVER,
       traceId: TRACE_ID,
@@ -179,6 +180,30 @@ test('a push is part of the trace of its send on another instance too', async ()
   });
 });
 
+test('an attempt to deliver is a trace of its own, which names the notification', async () => {
+  const admin = person({ roles: ['admin'] });
+  await using far = await startFarSide(answering(204));
+  let id: unknown;
+  const traces = await tracesOf({ WEBHOOK_ALLOW_PRIVATE: 'true' }, async (app) => {
+    const ask = async (query: string) => (await app.graphql(query, admin)).data;
+    await ask(`mutation { addContact(channel: WEBHOOK, address: "http://127.0.0.1:${far.port}/hook") { secret } }`);
+    ({ id } = (await ask('mutation { send(input: { title: "t", content: "c", channels: [WEBHOOK] }) { id } }')).send);
+    await eventually(async () => {
+      const { notification } = await ask(`{ notification(id: "${id as string}") { deliveries { status } } }`);
+      return notification.deliveries[0].status === 'DELIVERED';
+    });
+  });
+  const attempt = traces.only('deliver WEBHOOK');
+  expect(attempt).toMatchObject({
+    kind: CLIENT,
+    parentSpanId: undefined,
+    failed: false,
+    attributes: { 'messaging.message.id': id, 'carillon.delivery.channel': 'WEBHOOK', 'carillon.delivery.attempt': 1 },
+  });
+  expect(traces.only('Notifications.send').traceId).not.toBe(attempt.traceId);
+  expect(JSON.stringify(traces.spans)).not.toContain('/hook');
+});
+
 describe('what fails', () => {
   test('is marked in each span that it passed, by its code', async () => {
     const traces = await tracesOf({}, async (app) => {
@@ -188,7 +213,10 @@ describe('what fails', () => {
       expect(traces.only(name)).toMatchObject({ failed: true, attributes: { 'error.type': 'NOT_FOUND' } });
     }
     // The request as such was answered.
-    expect(traces.only('POST')).toMatchObject({ failed: false, attributes: { 'http.response.status_code': 200 } });
+    expect(traces.only('POST /graphql')).toMatchObject({
+      failed: false,
+      attributes: { 'http.response.status_code': 200 },
+    });
   });
 
   test('for reasons of ours is marked at the door too, without its words', async () => {
@@ -219,7 +247,7 @@ describe('traces', () => {
       });
       expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ requestId, traceId: TRACE_ID }]);
     });
-    expect(traces.only('POST').attributes['carillon.request.id']).toBe(requestId);
+    expect(traces.only('POST /graphql').attributes['carillon.request.id']).toBe(requestId);
   });
 
   test('are sampled as the settings say, and a caller that does not sample is heeded', async () => {
@@ -232,7 +260,7 @@ describe('traces', () => {
       await post(app, person(), SEND, {}, { traceparent: unsampled });
       await post(app, person(), SEND, {}, { traceparent: 'nonsense' });
     });
-    expect(one.only('POST').parentSpanId).toBeUndefined();
+    expect(one.only('POST /graphql').parentSpanId).toBeUndefined();
   });
 
   test('go out with the headers and the name that the settings give', async () => {
