@@ -42,7 +42,8 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const logger = overrides.logger ?? createLogger({ level: config.logLevel, format: config.logFormat });
   await using resources = new AsyncDisposableStack();
   const context = resources.use(await createContext(config, logger, { exclusive: true, gather: overrides.gather }));
-  const { metrics, scrapes, services, sessions, rateLimits, users, tokens, revocations, isReady, storage } = context;
+  const { metrics, scrapes, services, sessions, rateLimits, users, tokens, revocations, isReady, storage, tracing } =
+    context;
   if (!overrides.quiet) await warnOfBypass(config, storage.url, logger);
   const demo = storage.embedded && config.demo === 'on';
   if (demo) await seedDemo(users, services.notifications);
@@ -58,6 +59,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     await openDoors({
       config,
       logger,
+      tracing,
       metrics,
       scrapes,
       services,

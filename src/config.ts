@@ -96,6 +96,26 @@ function parseOrigin(text: string): string {
   return text;
 }
 
+function parseHeaders(text: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const [, name = '', value = ''] = /^\s*([\w-]+)\s*=\s*([\x21-\x7e]+)\s*$/.exec(part) ?? [];
+      if (name === '') throw new Fault('must be of the form name=value,name=value');
+      try {
+        return [name, decodeURIComponent(value)];
+      } catch {
+        throw new Fault('must have values that are encoded as in a URL');
+      }
+    }),
+  );
+}
+
+function parseShare(text: string): number {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 1)) throw new Fault('must be a number from 0 to 1');
+  return value;
+}
+
 function parseSecret(text: string): string {
   if (Buffer.byteLength(text) < 32) throw new Fault('must be at least 32 bytes long (RFC 7518 section 3.2)');
   return text;
@@ -282,6 +302,33 @@ const settings = {
       'Least level that is logged.',
     ),
     nodeEnv: text('', 'production switches off what only developers need: see INTROSPECTION.'),
+    otelExporterOtlpEndpoint: optional(
+      parseBaseUrl,
+      'OpenTelemetry collector that takes OTLP over HTTP, such as http://localhost:4318. Unset: no traces are made.',
+    ),
+    otelExporterOtlpHeaders: optional(
+      parseHeaders,
+      'Headers for the collector: name=value, separated by commas, values as in a URL.',
+    ),
+    otelTracesExporter: oneOf(
+      ['auto', 'otlp', 'none'],
+      'auto',
+      'Whether traces are made. auto: where there is an endpoint; otlp: without one, for a collector on this machine.',
+    ),
+    otelServiceName: text('carillon', 'Name of this service in traces.'),
+    otelTracesSampler: oneOf(
+      [
+        'always_on',
+        'always_off',
+        'traceidratio',
+        'parentbased_always_on',
+        'parentbased_always_off',
+        'parentbased_traceidratio',
+      ],
+      'parentbased_always_on',
+      'Which traces are kept; parentbased: those that begin elsewhere as was decided there.',
+    ),
+    otelTracesSamplerArg: { ...text('1', 'Share of traces that traceidratio keeps, from 0 to 1.'), parse: parseShare },
     logFormat: oneOf(['pretty', 'json'], 'pretty', 'pretty for people, json for log collectors.'),
   }),
   ...group('Data', {

@@ -44,6 +44,8 @@ import { TenantActivity } from './services/tenant-activity.ts';
 import { Tokens } from './services/tokens.ts';
 import { Typing } from './services/typing.ts';
 import { Users } from './services/users.ts';
+import { traced } from './tracing/services.ts';
+import { noTracing, openTracing } from './tracing/tracing.ts';
 
 /** Everything that the doors and commands work with, wired once. Disposing releases it in reverse order. */
 export type Context = Awaited<ReturnType<typeof createContext>>;
@@ -59,6 +61,8 @@ export interface ContextOptions {
 export async function createContext(settings: Config, logger: Logger, { exclusive, gather }: ContextOptions) {
   await using resources = new AsyncDisposableStack();
   const config = await withSigningKey(settings);
+  // Ended last, so that it tells of everything. What commands do is not traced.
+  const tracing = resources.use(exclusive ? await openTracing(config, logger) : noTracing);
   const storage = resources.use(await openStorage(config, logger, { exclusive }));
   await migrate(storage.url);
   const database = await connectDatabase({
@@ -96,6 +100,7 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
       replays: new InboxReplays(database),
       metrics,
       logger,
+      tracing,
       maxWaitingEvents: config.maxWaitingEvents,
       sweepIntervalMs: config.sweepInterval,
     }),
@@ -111,6 +116,7 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
     log: deliveryLog,
     hub,
     logger,
+    tracing,
     onOutcome: (channel, outcome) => metrics.delivered(channel, outcome),
   });
   const queue = resources.use(
@@ -165,6 +171,18 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
   if (exclusive) resources.use(new DueWork({ database, scheduled, departures, hub, logger, deliver }));
   resources.use(new Housekeeping({ database, sessions, retention, idempotencyWindowMs, logger }));
 
+  const services: Services = {
+    notifications,
+    contacts,
+    deliveries,
+    sent: new SentNotifications(database, config),
+    receipts,
+    recalls,
+    scheduled,
+    presence,
+    typing,
+    stats: new StatsReader({ database, channelNames, activity: tenantActivity, scrapes }),
+  };
   const owned = resources.move();
   return {
     config,
@@ -179,18 +197,8 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
     revocations,
     sessions,
     rateLimits,
-    services: {
-      notifications,
-      contacts,
-      deliveries,
-      sent: new SentNotifications(database, config),
-      receipts,
-      recalls,
-      scheduled,
-      presence,
-      typing,
-      stats: new StatsReader({ database, channelNames, activity: tenantActivity, scrapes }),
-    } satisfies Services,
+    tracing,
+    services: tracing.isOn ? traced(services) : services,
     isReady: createReadiness(database, topics),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

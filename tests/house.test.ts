@@ -9,13 +9,14 @@ const root = join(import.meta.dirname, '..');
 /** What each folder of src may import: `values` freely, `types` with `import type` only. */
 const folders: Record<string, { values: string[]; types: string[] }> = {
   entities: { values: ['entities'], types: [] },
-  database: { values: ['database', 'entities'], types: [] },
+  database: { values: ['database', 'entities', 'tracing'], types: [] },
   metrics: { values: ['metrics'], types: [] },
-  pubsub: { values: ['pubsub'], types: [] },
-  services: { values: ['services', 'entities', 'pubsub'], types: ['metrics'] },
+  tracing: { values: ['tracing'], types: [] },
+  pubsub: { values: ['pubsub', 'tracing'], types: [] },
+  services: { values: ['services', 'entities', 'pubsub', 'tracing'], types: ['metrics'] },
   channels: { values: ['channels', 'services'], types: [] },
   schema: { values: ['schema', 'services', 'channels'], types: ['entities'] },
-  transports: { values: ['transports', 'schema', 'services', 'web', 'channels'], types: ['metrics'] },
+  transports: { values: ['transports', 'schema', 'services', 'web', 'channels', 'tracing'], types: ['metrics'] },
   web: { values: ['web'], types: [] },
   commands: { values: ['*'], types: [] },
   workers: { values: ['*'], types: [] },

@@ -4,6 +4,7 @@ import { Client, type Pool, type PoolClient, type Submittable } from 'pg';
 import { entities } from '../entities/index.ts';
 import { currentScope } from '../scope.ts';
 import { SET_SCOPE, ScopedQuery } from './scoped-query.ts';
+import { inStatement } from '../tracing/statements.ts';
 
 export type Database = MikroORM;
 
@@ -67,6 +68,10 @@ function clientClass(patienceMs: number, isWalled: boolean): typeof Client {
       if (args.length > 2 || typeof text !== 'string' || (args.length === 2 && !Array.isArray(values))) {
         return (super.query as (...given: unknown[]) => unknown)(...args);
       }
+      return inStatement(text, () => this.#send(text, values));
+    }
+
+    #send(text: string, values: unknown[] | undefined): Promise<unknown> {
       this.#unanswered += 1;
       if (this.#watch) this.#watch.refresh();
       else this.#watch = setTimeout(() => this.#onOverdue(), patienceMs).unref();

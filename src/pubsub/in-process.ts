@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { PubSub } from 'graphql-subscriptions';
+import { apart } from '../tracing/spans.ts';
 import type { Topics } from './topics.ts';
 
 /** Topics within one process: for a single instance. Nothing is ever lost, so nothing needs restoring. */
@@ -9,7 +10,8 @@ export function createInProcessTopics(): Topics {
   const pubsub = new PubSub({ eventEmitter });
   return {
     publish(topic, message) {
-      void pubsub.publish(topic, message);
+      // Those who hear of it are not part of what publishes.
+      apart(() => void pubsub.publish(topic, message));
     },
     async subscribe(topic, onMessage) {
       const id = await pubsub.subscribe(topic, onMessage);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../logger.ts';
 import { asEveryTenant } from '../scope.ts';
+import { apart } from '../tracing/spans.ts';
 import { type InboxAddress, inboxKey } from './caller.ts';
 import { type Count, DEAD_AFTER_MS, type PresenceTable } from './presence-table.ts';
 
@@ -97,7 +98,7 @@ export class Attendance implements AsyncDisposable {
     if (this.#timer && this.#timerAtMs <= atMs) return;
     clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
-    this.#timer = setTimeout(() => this.#write(), ms).unref();
+    this.#timer = setTimeout(() => apart(() => this.#write()), ms).unref();
   }
 
   /** One statement at a time: what is written later is newer. */

@@ -1,5 +1,6 @@
 import { CarillonError } from '../errors.ts';
 import { type Scope, currentScope, unionOf, within } from '../scope.ts';
+import { type ActiveSpan, activeSpan, together } from '../tracing/spans.ts';
 import { isRowAtFault } from './database-failure.ts';
 
 export interface BatcherOptions<Item, Result> {
@@ -38,6 +39,8 @@ interface Waiting<Item, Result> {
   scope: Scope;
   key: string | undefined;
   group: string | undefined;
+  /** What asked for it, in a trace. */
+  asker: ActiveSpan | undefined;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
 }
@@ -80,6 +83,7 @@ export class Batcher<Item, Result> {
       const waiting = {
         item,
         scope: currentScope(),
+        asker: activeSpan(),
         key: exclusiveKey?.(item),
         group: groupKey?.(item),
         resolve,
@@ -166,7 +170,9 @@ export class Batcher<Item, Result> {
   async #write(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
       const scope = unionOf(batch.map((waiting) => waiting.scope));
-      const results = await within(scope, () => this.#options.write(batch.map(({ item }) => item)));
+      const askers = batch.map(({ asker }) => asker);
+      const items = batch.map(({ item }) => item);
+      const results = await within(scope, () => together(askers, () => this.#options.write(items)));
       for (const [index, { resolve, reject }] of batch.entries()) {
         const result = results[index] as Result | Error;
         if (result instanceof Error) reject(result);

@@ -2,6 +2,8 @@ import type { JobHelpers, TaskList } from 'graphile-worker';
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { asEveryTenant } from '../scope.ts';
+import { type ActiveSpan, inSpan } from '../tracing/spans.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { type Channel, DeliveryFailure } from './channel.ts';
 import type { Attempt, DeliveryLog } from './delivery-log.ts';
 import type { Hub } from './hub.ts';
@@ -18,6 +20,7 @@ export interface DelivererOptions {
   log: DeliveryLog;
   hub: Hub;
   logger: Logger;
+  tracing: Tracing;
   /** Told of each attempt, and of what is DELIVERED or FAILED after it was SENT. */
   onOutcome: (channel: string, outcome: 'sent' | 'delivered' | 'retried' | 'failed') => void;
 }
@@ -63,9 +66,21 @@ export class Deliverer {
   }
 
   async #deliver(id: string, { abortSignal }: JobHelpers): Promise<void> {
-    const { config, channels, log } = this.#options;
+    const { config, log, tracing } = this.#options;
     const attempt = await log.begin(id, leaseOf(config));
     if (!attempt) return;
+    const attributes = {
+      'messaging.message.id': attempt.outbound.notification.id,
+      'carillon.delivery.id': id,
+      'carillon.delivery.channel': attempt.channel,
+      'carillon.delivery.attempt': attempt.nth,
+    };
+    const span = tracing.begin(`deliver ${attempt.channel}`, { kind: 'client', attributes });
+    await inSpan(span, () => this.#attempt(id, attempt, abortSignal, span));
+  }
+
+  async #attempt(id: string, attempt: Attempt, abortSignal: AbortSignal, span: ActiveSpan | undefined): Promise<void> {
+    const { config, channels, log } = this.#options;
     const { outbound, nth } = attempt;
     const timeout = AbortSignal.timeout(config.deliveryTimeout);
     try {
@@ -77,6 +92,7 @@ export class Deliverer {
       this.#options.onOutcome(attempt.channel, outcome.status === 'SENT' ? 'sent' : 'delivered');
     } catch (error) {
       const failure = this.#failureOf(error, id, timeout, abortSignal);
+      span?.fail(timeout.aborted ? 'timeout' : failure.name);
       if (failure.dropAddress && attempt.contactId !== null) await log.dropContact(attempt.contactId);
       if (failure.permanent || nth >= config.deliveryAttempts) {
         this.#tell(await log.failed(id, failure.message));

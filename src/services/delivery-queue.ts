@@ -1,6 +1,7 @@
 import type { Runner, TaskList } from 'graphile-worker';
 import { Pool } from 'pg';
 import type { Logger } from '../logger.ts';
+import { apart } from '../tracing/spans.ts';
 
 export interface DeliveryQueueOptions {
   /** Of the database that holds the jobs. */
@@ -47,7 +48,8 @@ export class DeliveryQueue implements AsyncDisposable {
   /** Sees to it that this instance works on the queue. */
   start(): void {
     if (this.#stopped || this.#running) return;
-    this.#running = this.#run().catch((error: unknown) => {
+    // A send sets it off, and it goes on for as long as the process.
+    this.#running = apart(() => this.#run()).catch((error: unknown) => {
       this.#options.logger.warn({ err: error }, 'the queue of deliveries could not be worked on; trying again');
       setTimeout(() => {
         this.#running = undefined;

@@ -3,6 +3,8 @@ import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Topics } from '../pubsub/topics.ts';
 import { asEveryTenant, mustBeInScope } from '../scope.ts';
+import { type SpanOptions, inChild } from '../tracing/spans.ts';
+import { type Tracing, noTracing } from '../tracing/tracing.ts';
 import type { InboxAddress } from './caller.ts';
 import { type Cursor, type CursorFault, faultIn, mustBeIn } from './cursor.ts';
 import { type InboxEvent, inboxTopic, toDoorbell } from './inbox-event.ts';
@@ -18,6 +20,7 @@ export interface HubOptions {
   replays: InboxReplays;
   metrics: Metrics;
   logger: Logger;
+  tracing?: Tracing;
   /** Most events that wait in one listener. */
   maxWaitingEvents: number;
   /** How often live inboxes are compared with the log. */
@@ -32,6 +35,15 @@ export interface ListenOptions {
   /** Called when the listener is ended for being too slow, besides the error that its reader gets. */
   onSlow?: (() => void) | undefined;
 }
+
+const PUBLISH: SpanOptions = {
+  kind: 'producer',
+  attributes: {
+    'messaging.system': 'carillon',
+    'messaging.destination.name': 'inbox',
+    'messaging.operation.type': 'send',
+  },
+};
 
 /**
  * The live side of one instance: one feed per inbox that somebody here listens to, each with one topic subscription,
@@ -51,7 +63,8 @@ export class Hub implements AsyncDisposable {
     this.#options = options;
     const { topics, log, replays, metrics, logger, maxWaitingEvents: maxWaiting } = options;
     this.#tools = { maxWaiting, replays, meter: metrics.streams, release: (feed) => this.#release(feed) };
-    this.#feedOptions = { topics, log, replays, logger, onClosed: ({ topic }) => this.#feeds.delete(topic) };
+    const { tracing = noTracing } = options;
+    this.#feedOptions = { topics, log, replays, logger, tracing, onClosed: ({ topic }) => this.#feeds.delete(topic) };
     options.topics.onRestored(() => void this.sweep());
     this.#timer = setInterval(() => void this.sweep(), options.sweepIntervalMs).unref();
   }
@@ -63,7 +76,11 @@ export class Hub implements AsyncDisposable {
 
   /** Tells every listener of the inbox, on all instances, what changed. Call it after the commit; it never fails. */
   publish(address: InboxAddress, event: InboxEvent): void {
-    this.#options.topics.publish(inboxTopic(address), toDoorbell({ ...event, committedAtMs: Date.now() }));
+    inChild('publish inbox', PUBLISH, (span) => {
+      const told = { ...event, committedAtMs: Date.now() };
+      const doorbell = toDoorbell(span ? { ...told, traceparent: span.traceparent } : told);
+      this.#options.topics.publish(inboxTopic(address), doorbell);
+    });
   }
 
   /**

@@ -12,6 +12,8 @@ interface Change {
   readonly totalCount: number;
   /** When it was committed, by the clock of the instance that did so; unknown of what is read from the log. */
   readonly committedAtMs?: number;
+  /** The trace that it is part of, where there is one; see `ActiveSpan`. */
+  readonly traceparent?: string;
 }
 
 /** One change of one inbox. On replay from the log the counts are those of now. */
@@ -74,7 +76,7 @@ const isIds = (value: unknown): value is string[] =>
  */
 export function fromTopic(message: unknown, address: InboxAddress): Doorbell | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
-  const { kind, epoch, version, previousVersion, unreadCount, totalCount, committedAtMs, ...rest } =
+  const { kind, epoch, version, previousVersion, unreadCount, totalCount, committedAtMs, traceparent, ...rest } =
     message as Partial<Doorbell> & Record<string, unknown>;
   if (typeof epoch !== 'string' || epoch.length !== NO_EPOCH.length || epoch === NO_EPOCH) return undefined;
   if (!isCount(version) || !isCount(previousVersion) || previousVersion >= version) return undefined;
@@ -86,6 +88,7 @@ export function fromTopic(message: unknown, address: InboxAddress): Doorbell | u
     unreadCount,
     totalCount,
     ...(isCount(committedAtMs) ? { committedAtMs } : {}),
+    ...(typeof traceparent === 'string' ? { traceparent } : {}),
   };
   switch (kind) {
     case 'moved':

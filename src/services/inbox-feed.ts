@@ -2,6 +2,8 @@ import { shuttingDown } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Topics, Unsubscribe } from '../pubsub/topics.ts';
 import { asTenant } from '../scope.ts';
+import { type ActiveSpan, inSpan } from '../tracing/spans.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH } from './cursor.ts';
 import { EMPTY_HEAD, type InboxHead } from './inbox-head.ts';
@@ -25,6 +27,7 @@ export interface InboxFeedOptions {
   log: InboxLog;
   replays: InboxReplays;
   logger: Logger;
+  tracing: Tracing;
   onClosed: (feed: InboxFeed) => void;
 }
 
@@ -155,7 +158,21 @@ export class InboxFeed {
   #tell(event: InboxEvent): void {
     const { epoch, version, totalCount, unreadCount } = event;
     this.#head = { epoch, version, totalCount, unreadCount, horizon: this.#head.horizon };
-    for (const listener of this.#listeners) listener.push(event);
+    const push = (): void => {
+      for (const listener of this.#listeners) listener.push(event);
+    };
+    if (event.traceparent === undefined || this.#listeners.size === 0) push();
+    else inSpan(this.#beginPush(event.traceparent), push);
+  }
+
+  #beginPush(traceparent: string): ActiveSpan | undefined {
+    const attributes = {
+      'messaging.system': 'carillon',
+      'messaging.destination.name': 'inbox',
+      'messaging.operation.type': 'process',
+      'carillon.listeners': this.#listeners.size,
+    };
+    return this.#options.tracing.begin('push inbox', { kind: 'consumer', traceparent, attributes });
   }
 
   #drainEarly(): void {

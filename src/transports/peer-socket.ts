@@ -1,11 +1,15 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { DoorMeter } from '../metrics/door-meter.ts';
+import type { SpanOptions } from '../tracing/spans.ts';
 
 const TEXT_FRAME = 0x81;
 
 /** Messages of one peer that may be refused one after the other for their number, before it is told to go. */
 export const MAX_REFUSED = 3000;
+
+/** Of the spans of messages. */
+export const WEBSOCKET: SpanOptions = { kind: 'server', attributes: { 'network.protocol.name': 'websocket' } };
 
 /**
  * A text message as the bytes of one whole frame from a server (RFC 6455 section 5.2: final, not masked, not compressed):
@@ -39,6 +43,8 @@ export class PeerSocket extends WebSocket {
   /** Ticks of the door's Heartbeat since something last came, and since a ping last went out. */
   silentTicks = 0;
   ticksSincePing = 0;
+  /** By what it is found in the log. */
+  requestId = '';
   #stream: Socket | undefined;
   #onDrain: (() => void) | undefined;
 

@@ -3,13 +3,15 @@ import { type IncomingMessage, type Server, type ServerOptions, type ServerRespo
 import type { AddressInfo } from 'node:net';
 import cors from 'cors';
 import type { Config } from '../config.ts';
-import type { Logger } from '../logger.ts';
+import { type Logger, inLogScope } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Scrapes } from '../metrics/scrapes.ts';
 import type { Caller } from '../services/caller.ts';
 import type { RateLimits } from '../services/rate-limits.ts';
 import type { Services } from '../services/services.ts';
 import type { Sessions } from '../services/sessions.ts';
+import { traceRequest } from '../tracing/http.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { ConsoleInfo } from '../web/console.ts';
 import { createAddressOf } from './address.ts';
 import { Connections } from './connections.ts';
@@ -17,12 +19,14 @@ import { createGraphQLHttp } from './graphql/http.ts';
 import { Operations } from './graphql/operations.ts';
 import { GraphQLSocketDoor } from './graphql/websocket.ts';
 import { LegacySocketDoor } from './legacy-socket/door.ts';
+import { requestIdOf } from './request-id.ts';
 import { createRestApp } from './rest/app.ts';
 import { createUpgradeRouter } from './upgrade.ts';
 
 export interface DoorsOptions {
   config: Config;
   logger: Logger;
+  tracing: Tracing;
   metrics: Metrics;
   scrapes: Scrapes;
   services: Services;
@@ -59,7 +63,7 @@ const PREFLIGHT_SECONDS = 600;
 
 /** Opens all doors; resolves when the port accepts connections. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, logger, metrics, services, sessions, rateLimits, verify, verifyConnection } = options;
+  const { config, logger, tracing, metrics, services, sessions, rateLimits, verify, verifyConnection } = options;
   const allowedOrigins = new Set(config.allowedOrigins ?? []);
   const connections = new Connections({
     maxConnectionsPerUser: config.maxConnectionsPerUser,
@@ -103,6 +107,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     verify: verifyConnection,
     metrics,
     logger,
+    tracing,
     maxMessageBytes: maxBodyBytes,
     maxOperationsPerSocket: config.maxOperationsPerSocket,
     connectionInitTimeoutMs: config.connectionInitTimeout,
@@ -116,6 +121,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     verify: verifyConnection,
     metrics,
     logger,
+    tracing,
     maxFrameBytes: config.maxLegacyFrameBytes,
     pingIntervalMs: config.legacyPingInterval,
     idleTimeoutMs: config.legacyIdleTimeout,
@@ -124,7 +130,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const allowCors = cors({
     origin: [...allowedOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
-    exposedHeaders: ['Retry-After'],
+    exposedHeaders: ['Retry-After', 'X-Request-Id'],
     maxAge: PREFLIGHT_SECONDS,
   });
   const serverOptions: ServerOptions = {
@@ -132,6 +138,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     // HTTP clients that would like HTTP/2 ask for h2c; what is no WebSocket is an ordinary request.
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   };
+  const logsRequests = logger.isLevelEnabled('debug');
   let draining = false;
   const rest = await createRestApp({
     services,
@@ -150,15 +157,25 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     requestTimeoutMs: config.requestTimeout,
     createServer: (restHandler) =>
       createServer(serverOptions, (request: IncomingMessage, response: ServerResponse) => {
+        const requestId = requestIdOf(request);
         if (draining) response.setHeader('Connection', 'close');
         response.setHeader('X-Content-Type-Options', 'nosniff');
-        const serve = (): void => {
-          if (isGraphQLPath(request.url)) graphqlHttp(request, response);
+        response.setHeader('X-Request-Id', requestId);
+        const door = isGraphQLPath(request.url) ? 'graphql' : 'rest';
+        const route = (): void => {
+          if (door === 'graphql') graphqlHttp(request, response);
           else restHandler(request, response);
         };
-        // Only browsers name an origin.
-        if (request.headers.origin === undefined) serve();
-        else allowCors(request, response, serve);
+        const serve = (): void => {
+          // Only browsers name an origin.
+          if (request.headers.origin === undefined) route();
+          else allowCors(request, response, route);
+        };
+        inLogScope({ requestId, door }, () => {
+          if (logsRequests) logRequest(logger, request, response);
+          if (tracing.isOn) traceRequest(tracing, request, response, serve);
+          else serve();
+        });
       }),
   });
   await rest.ready();
@@ -198,6 +215,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       await rest.close();
     },
   };
+}
+
+/** A line when the request is over. Without the query, which may hold a token. */
+function logRequest(logger: Logger, request: IncomingMessage, response: ServerResponse): void {
+  const startMs = performance.now();
+  const { method, url = '' } = request;
+  response.once('close', () => {
+    const details = { method, path: url.split('?', 1)[0], status: response.statusCode };
+    logger.debug({ ...details, ms: Math.round(performance.now() - startMs) }, 'a request is over');
+  });
 }
 
 const isGraphQLPath = (url = '/'): boolean => url === '/graphql' || url.startsWith('/graphql?');

@@ -2,10 +2,11 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocketServer } from 'ws';
 import { CarillonError, MASKED_MESSAGE, forbidden, notFound } from '../errors.ts';
-import type { Logger } from '../logger.ts';
+import { type Logger, currentLogScope, inLogScope } from '../logger.ts';
 import type { RateLimits } from '../services/rate-limits.ts';
 import type { AddressOf } from './address.ts';
 import { isOriginAllowed } from './origin.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** Takes over an upgrade, or rejects before it with the CarillonError to answer. */
 export type UpgradeDoor = (
@@ -34,15 +35,18 @@ export function createUpgradeRouter({ doors, allowedOrigins, rateLimits, address
     socket.on('error', ignore);
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const door = doors.get(path);
-    route()
-      .then(() => socket.off('error', ignore))
-      .catch((error: unknown) => {
+    void inLogScope({ requestId: requestIdOf(request), door: 'upgrade' }, async () => {
+      try {
+        await route();
+        socket.off('error', ignore);
+      } catch (error) {
         if (!(error instanceof CarillonError)) logger.error({ err: error, path }, 'a WebSocket upgrade failed');
         refuse(
           socket,
           error instanceof CarillonError ? error : new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE),
         );
-      });
+      }
+    });
 
     async function route(): Promise<void> {
       if (rateLimits.isOn) rateLimits.spendOfAddress(addressOf(request), 'upgrade');
@@ -51,6 +55,14 @@ export function createUpgradeRouter({ doors, allowedOrigins, rateLimits, address
       await door(request, socket as IncomingMessage['socket'], head);
     }
   };
+}
+
+/** The id of the upgrade request that is under way, which its socket keeps. */
+export const upgradeId = (): string => currentLogScope()?.requestId ?? '';
+
+/** Has the answer to each handshake say by what id the socket is found in the log. */
+export function tellRequestIds(sockets: Pick<WebSocketServer, 'on'>): void {
+  sockets.on('headers', (headers) => headers.push(`X-Request-Id: ${upgradeId()}`));
 }
 
 /** Has handshakes that the library finds fault with refused like all others; by itself it would answer with HTML. */
@@ -74,6 +86,7 @@ function refuse(socket: Duplex, error: CarillonError, ...headers: string[]): voi
     [
       `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
       'Connection: close',
+      `X-Request-Id: ${upgradeId()}`,
       'Content-Type: application/json; charset=utf-8',
       `Content-Length: ${Buffer.byteLength(body)}`,
       ...(code === 401 ? ['WWW-Authenticate: Bearer'] : []),

@@ -7,7 +7,7 @@ import { type TestDatabase, createEmptyDatabase, withClient } from '../support/p
 /** A database that has the migrations up to and including this one. */
 export async function databaseAt(name: string): Promise<TestDatabase> {
   const database = await createEmptyDatabase();
-  const orm = await connectMigrator({ url: database.url, poolMax: 2, timeoutMs: 60_000 });
+  const orm = await connectMigrator({ url: database.url, poolMax: 2, timeoutMs: 60_000, rowLevelSecurity: false });
   try {
     await orm.migrator.up({ to: name });
   } finally {

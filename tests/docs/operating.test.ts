@@ -3,6 +3,7 @@ import { eventsOf } from '../graphql/event-stream.ts';
 import { connectLegacy } from '../sockets/connect.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { createTestDatabase, databaseUrl, withClient } from '../support/postgres.ts';
+import { startCollector } from '../tracing/collector.ts';
 import { data } from '../commands/data-support.ts';
 import { blocksOf, read } from './markdown.ts';
 
@@ -81,4 +82,21 @@ test('after the command of docs/operating.md every cursor from before the restor
   expect(await firstAfter(app, me, database.cursor)).toEqual({ __typename: 'InboxReset', reason: 'FOREIGN_CURSOR' });
   await using socket = await connectLegacy(app, me, { since: database.cursor });
   expect(await socket.next()).toMatchObject({ type: 'error', code: 'BAD_USER_INPUT' });
+});
+
+test('the settings for traces make those that the page names', async () => {
+  const page = read('docs/operating.md');
+  const { code } = blocksOf(page).find((block) => block.code.includes('OTEL_EXPORTER_OTLP_ENDPOINT='))!;
+  const env = Object.fromEntries([...code.matchAll(/(OTEL_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]));
+  const table = page.slice(page.indexOf('| span | kind | of |')).split('\n\n', 1)[0]!;
+  const named = [...table.matchAll(/^\| ([^|]+)/gm)].flatMap(([, cell = '']) => cell.match(/(?<=`)[^`,]+(?=`)/g) ?? []);
+  await using collector = await startCollector();
+  {
+    await using app = await startApp({ env: { ...env, ...collector.env } });
+    await send(app, person(), 'traced');
+  }
+  const made = collector.spans.map(({ name }) => name);
+  expect(made).toHaveLength(5);
+  for (const name of made) expect(named).toContain(name);
+  expect(collector.spans[0]?.resource['service.name']).toBe(env['OTEL_SERVICE_NAME']);
 });

@@ -1,6 +1,6 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql';
 import { CarillonError, MASKED_MESSAGE, errorKinds } from '../../errors.ts';
-import type { Logger } from '../../logger.ts';
+import { type Logger, currentLogScope } from '../../logger.ts';
 
 /**
  * The HTTP status of a refused request, as Yoga reads it. With `spec` it holds for `application/graphql-response+json`
@@ -78,7 +78,7 @@ function refusalIn(error: unknown): CarillonError | undefined {
 
 /**
  * What a caller may see of an error: our own refusals with code and field, GraphQL's complaints about the request as
- * BAD_USER_INPUT, and nothing at all of anything else, which goes to the log.
+ * BAD_USER_INPUT, and of anything else nothing but the id of the request, by which its line in the log is found.
  */
 export function maskError(error: unknown, logger: Logger): GraphQLError {
   const known = refusalIn(error);
@@ -105,7 +105,9 @@ export function maskError(error: unknown, logger: Logger): GraphQLError {
     return placed(new GraphQLError(located.message, { ...where, extensions }), located);
   }
   logger.error({ err: located?.originalError ?? error }, 'an operation failed');
-  return placed(new GraphQLError(MASKED_MESSAGE, { ...where, extensions: { code: 'INTERNAL_SERVER_ERROR' } }), located);
+  const requestId = currentLogScope()?.requestId;
+  const extensions = { code: 'INTERNAL_SERVER_ERROR', ...(requestId === undefined ? {} : { requestId }) };
+  return placed(new GraphQLError(MASKED_MESSAGE, { ...where, extensions }), located);
 }
 
 /**

@@ -3,11 +3,14 @@ import type { WebSocket } from 'ws';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws';
 import type { GraphQLError } from 'graphql';
 import { CarillonError, closeCodes, shuttingDown } from '../../errors.ts';
+import { inLogScope } from '../../logger.ts';
 import type { DoorMeter } from '../../metrics/door-meter.ts';
 import type { Caller } from '../../services/caller.ts';
+import { inSpan } from '../../tracing/spans.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
-import { MAX_REFUSED, PeerSocket } from '../peer-socket.ts';
+import { MAX_REFUSED, PeerSocket, WEBSOCKET } from '../peer-socket.ts';
+import { identify, socketScope } from '../request-id.ts';
 import { withoutHttp } from './errors.ts';
 import type { OperationRequest } from './operations.ts';
 import { SocketOperation } from './socket-operation.ts';
@@ -70,6 +73,8 @@ export class GraphQLSocket extends PeerSocket {
   #finite = 0;
   /** Operations that were refused for their number, since one was not. */
   #refused = 0;
+  /** The trace that its operations continue, if its connection_init named one. */
+  #traceparent: string | undefined;
 
   /** Begins to serve the peer. */
   serve(door: GraphQLSocketDoor, stream: Socket): void {
@@ -104,7 +109,7 @@ export class GraphQLSocket extends PeerSocket {
   }
 
   broke(error: Error): void {
-    this.#door.options.logger.debug({ err: error }, 'a GraphQL socket broke');
+    this.#within(() => this.#door.options.logger.debug({ err: error }, 'a GraphQL socket broke'));
   }
 
   closed(): void {
@@ -134,7 +139,7 @@ export class GraphQLSocket extends PeerSocket {
     }
     switch (message.type) {
       case MessageType.ConnectionInit:
-        void this.#introduce(message.payload);
+        void this.#within(() => this.#introduce(message.payload));
         return;
       case MessageType.Ping:
         this.#answerPing(message.payload);
@@ -142,7 +147,7 @@ export class GraphQLSocket extends PeerSocket {
       case MessageType.Pong:
         return;
       case MessageType.Subscribe:
-        this.#begin(message.id, message.payload);
+        this.#within(() => this.#begin(message.id, message.payload));
         return;
       case MessageType.Complete:
         this.#operations?.get(message.id)?.stop();
@@ -151,6 +156,11 @@ export class GraphQLSocket extends PeerSocket {
       default:
         this.close(CloseCode.BadRequest, 'Invalid message received');
     }
+  }
+
+  /** Does the work in the log scope of this socket: its events come with none. */
+  #within<T>(work: () => T): T {
+    return inLogScope(socketScope(this.door, this.requestId, this.caller), work);
   }
 
   /** A payload goes back as it came; one that is nested beyond the stack cannot be written, and is refused. */
@@ -172,13 +182,15 @@ export class GraphQLSocket extends PeerSocket {
     }
     this.#isIntroduced = true;
     this.#door.introduced(this);
-    const { verify, connections, rateLimits, logger } = this.#door.options;
+    const { verify, connections, rateLimits, tracing, logger } = this.#door.options;
     try {
       const caller = await verify(tokenIn(params));
+      identify(caller);
       if (this.readyState !== this.OPEN) return;
       connections.check(caller, this.door);
       rateLimits.spend(caller, 1, this.door);
       this.caller = caller;
+      if (tracing.isOn && typeof params?.['traceparent'] === 'string') this.#traceparent = params['traceparent'];
       connections.open(this as this & Connection);
       this.writeText('{"type":"connection_ack"}');
     } catch (error) {
@@ -191,7 +203,7 @@ export class GraphQLSocket extends PeerSocket {
   }
 
   #begin(id: string, request: OperationRequest): void {
-    const { operations, maxOperationsPerSocket: most } = this.#door.options;
+    const { operations, tracing, maxOperationsPerSocket: most } = this.#door.options;
     if (!this.caller) {
       this.close(CloseCode.Unauthorized, 'Unauthorized');
       return;
@@ -227,7 +239,8 @@ export class GraphQLSocket extends PeerSocket {
     this.#operations.set(id, operation);
     this.#underWay += 1;
     if (operation.isFinite) this.#finite += 1;
-    void operation.run(operations);
+    const span = tracing.begin('graphql_ws subscribe', { ...WEBSOCKET, traceparent: this.#traceparent });
+    void inSpan(span, () => operation.run(operations));
   }
 
   /** A peer that does not mind being refused is told to go. */

@@ -5,9 +5,11 @@ import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { RateLimits } from '../../services/rate-limits.ts';
+import { onRoute } from '../../tracing/http.ts';
 import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type Connections, type EndReason, tokenEnded } from '../connections.ts';
+import { identify } from '../request-id.ts';
 import { isJson, readJson } from './body.ts';
 import { refusal, withStatus } from './errors.ts';
 import { writeEventStream } from './event-stream.ts';
@@ -54,6 +56,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     } catch (error) {
       return { errors: [withStatus(operations.mask(error))] };
     }
+    if (caller) identify(caller);
     const prepared = operations.prepare(params, caller, request.method === 'GET' ? 'get' : 'post', () => {
       meter.gaveUp();
       response.destroy();
@@ -193,6 +196,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
 
   let lastHost = '';
   return (request: IncomingMessage, response: ServerResponse): void => {
+    onRoute(request.method ?? '', '/graphql');
     const { host = '' } = request.headers;
     // RFC 9112 section 3.2. Yoga makes a URL of it, and shows the stack of what it throws.
     if (host !== lastHost && URL.canParse(`http://${host || 'localhost'}`)) lastHost = host;

@@ -9,6 +9,7 @@ import { type EventSource, isEventSource } from '../../services/event-source.ts'
 import type { RateLimits } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
 import { asTenant } from '../../scope.ts';
+import { activeSpan, apart, inChild } from '../../tracing/spans.ts';
 import { Documents, type DocumentsOptions } from './documents.ts';
 import { maskError, refusal, withStatus, withoutHttp } from './errors.ts';
 import { Limits, type OperationLimits } from './limits.ts';
@@ -117,10 +118,23 @@ export class Operations {
   /** Executes a query or a mutation. */
   async run(prepared: Prepared): Promise<ExecutionResult> {
     const startMs = performance.now();
-    const result = await this.#execute(prepared);
+    const result = await this.#traced(prepared, () => this.#execute(prepared));
     const { operation } = prepared.plan.operation;
     this.#options.metrics.operations.done(operation, startMs, result);
     return result;
+  }
+
+  /** In a span of its own, where a trace is under way. That of a subscription ends when it has begun. */
+  #traced<T extends object>({ plan }: Prepared, work: () => Promise<T>): Promise<T> {
+    if (!activeSpan()) return work();
+    const { operation: type, name } = plan.operation;
+    const attributes = { 'graphql.operation.type': type, 'graphql.operation.name': name?.value };
+    return inChild(type, { attributes }, async (span) => {
+      const result: T & Partial<Refused> = await work();
+      const error = result.errors?.[0];
+      if (error) span?.fail(String(error.extensions['code']));
+      return result;
+    });
   }
 
   async #execute({ plan, contextValue, variables }: Prepared): Promise<ExecutionResult> {
@@ -134,7 +148,7 @@ export class Operations {
   /** Begins a subscription. Nothing is missed from the moment on in which this resolves. */
   async subscribe(prepared: Prepared): Promise<Subscription | Refused> {
     const startMs = performance.now();
-    const begun = await this.#begin(prepared);
+    const begun = await this.#traced(prepared, () => this.#begin(prepared));
     this.#options.metrics.operations.done('subscription', startMs, 'errors' in begun ? begun : {});
     return begun;
   }
@@ -173,7 +187,10 @@ export class Operations {
     const key = JSON.stringify([plan.id, used]);
     const known = this.#projections.get(key);
     if (known) return known;
-    const projection = new Projection(plan, { caller: undefined, services }, variables, this.toJson);
+    // Nor is the id of one request told to others: those for whom it was executed first are not known.
+    const toJson = (result: ExecutionResult) =>
+      result.errors ? apart(() => this.toJson(result)) : this.toJson(result);
+    const projection = new Projection(plan, { caller: undefined, services }, variables, toJson);
     this.#projections.set(key, projection);
     return projection;
   }

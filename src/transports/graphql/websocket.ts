@@ -5,10 +5,11 @@ import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { RateLimits } from '../../services/rate-limits.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import type { AddressOf } from '../address.ts';
 import type { Connections } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
-import { refuseBadHandshakes } from '../upgrade.ts';
+import { refuseBadHandshakes, tellRequestIds, upgradeId } from '../upgrade.ts';
 import { GraphQLSocket } from './graphql-socket.ts';
 import type { Operations } from './operations.ts';
 
@@ -20,6 +21,7 @@ export interface GraphQLSocketOptions {
   verify: (token: string | undefined) => Promise<Caller>;
   metrics: Metrics;
   logger: Logger;
+  tracing: Tracing;
   maxMessageBytes: number;
   maxOperationsPerSocket: number;
   connectionInitTimeoutMs: number;
@@ -53,6 +55,7 @@ export class GraphQLSocketDoor implements Disposable {
       WebSocket: GraphQLSocket,
     });
     refuseBadHandshakes(this.#sockets);
+    tellRequestIds(this.#sockets);
     const tickMs = Math.min(MAX_TICK_MS, Math.max(10, options.connectionInitTimeoutMs / 4));
     this.#timer = setInterval(() => this.#endStrangers(performance.now()), tickMs).unref();
   }
@@ -68,6 +71,7 @@ export class GraphQLSocketDoor implements Disposable {
     this.options.connections.checkAddress(address, 'graphql_ws');
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
       socket.address = address;
+      socket.requestId = upgradeId();
       this.options.connections.admit(socket);
       this.#heartbeat.watch(socket);
       this.#strangers.set(socket, performance.now() + this.options.connectionInitTimeoutMs);

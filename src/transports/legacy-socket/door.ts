@@ -5,11 +5,12 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { RateLimits } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
 import type { Connections } from '../connections.ts';
 import { Heartbeat } from '../heartbeat.ts';
-import { refuseBadHandshakes } from '../upgrade.ts';
+import { refuseBadHandshakes, tellRequestIds, upgradeId } from '../upgrade.ts';
 import { LegacySocket } from './legacy-socket.ts';
 
 export interface LegacySocketOptions {
@@ -20,6 +21,7 @@ export interface LegacySocketOptions {
   verify: (token: string | undefined) => Promise<Caller>;
   metrics: Metrics;
   logger: Logger;
+  tracing: Tracing;
   maxFrameBytes: number;
   pingIntervalMs: number;
   idleTimeoutMs: number;
@@ -42,6 +44,7 @@ export class LegacySocketDoor implements Disposable {
       WebSocket: LegacySocket,
     });
     refuseBadHandshakes(this.#sockets);
+    tellRequestIds(this.#sockets);
   }
 
   /**
@@ -71,6 +74,7 @@ export class LegacySocketDoor implements Disposable {
     this.#sockets.handleUpgrade(request, stream, head, (socket) => {
       socket.caller = caller;
       socket.address = address;
+      socket.requestId = upgradeId();
       this.options.connections.open(socket);
       this.#heartbeat.watch(socket);
       socket.serve(this, stream, since);

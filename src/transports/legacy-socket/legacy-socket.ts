@@ -2,16 +2,19 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { CarillonError, MASKED_MESSAGE, closeCodes } from '../../errors.ts';
+import { inLogScope } from '../../logger.ts';
 import type { DoorMeter } from '../../metrics/door-meter.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { EventSink } from '../../services/event-source.ts';
 import type { StreamEvent } from '../../services/inbox-event.ts';
 import type { InboxListener } from '../../services/inbox-listener.ts';
+import { inSpan } from '../../tracing/spans.ts';
 import { pointsOfIds } from '../../services/rate-limits.ts';
 import type { TypingEvent, TypingListener } from '../../services/typing.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
-import { MAX_REFUSED, PeerSocket, textFrame } from '../peer-socket.ts';
+import { MAX_REFUSED, PeerSocket, WEBSOCKET, textFrame } from '../peer-socket.ts';
 import { asTenant } from '../../scope.ts';
+import { socketScope } from '../request-id.ts';
 import type { LegacySocketDoor } from './door.ts';
 import { InOrder } from './in-order.ts';
 import {
@@ -84,7 +87,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
     this.on('message', onMessage);
     this.on('error', onError);
     this.on('close', onClose);
-    this.#welcomed = asTenant(this.caller.tenantId, () => this.#begin(since));
+    this.#welcomed = this.#within(() => this.#begin(since));
   }
 
   end(reason: EndReason): void {
@@ -101,7 +104,13 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
   }
 
   broke(error: Error): void {
-    this.#door.options.logger.debug({ err: error }, 'a legacy socket broke');
+    this.#within(() => this.#door.options.logger.debug({ err: error }, 'a legacy socket broke'));
+  }
+
+  /** Does the work for the caller, in the log scope of this socket: its events come with neither. */
+  #within<T>(work: () => T): T {
+    const { tenantId } = this.caller;
+    return inLogScope(socketScope(this.door, this.requestId, this.caller), () => asTenant(tenantId, work));
   }
 
   closed(): void {
@@ -113,7 +122,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
   receive(text: string | undefined): void {
     this.heard();
     this.#messages ??= new InOrder(this, this.#welcomed);
-    this.#messages.add(() => asTenant(this.caller.tenantId, () => this.#answer(text)));
+    this.#messages.add(() => this.#within(() => this.#answer(text)));
   }
 
   take(event: StreamEvent): boolean {
@@ -144,7 +153,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
     if (error instanceof CarillonError) {
       this.close(closeCodes.tryAgainLater, error.message);
     } else {
-      this.#door.options.logger.error({ err: error }, 'a legacy socket failed');
+      this.#within(() => this.#door.options.logger.error({ err: error }, 'a legacy socket failed'));
       this.close(closeCodes.internalError, 'internal error');
     }
   }
@@ -187,10 +196,12 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
 
   /** Serves a message: `undefined` is a binary one. Never rejects. */
   async #answer(text: string | undefined): Promise<void> {
-    const { logger } = this.#door.options;
+    const { logger, tracing } = this.#door.options;
     try {
       this.#spend(1);
-      await this.#serve(parseClientMessage(text));
+      const message = parseClientMessage(text);
+      const span = message.type === 'ping' ? undefined : tracing.begin(`legacy_ws ${message.type}`, WEBSOCKET);
+      await inSpan(span, () => this.#serve(message));
     } catch (error) {
       if (!(error instanceof CarillonError)) logger.error({ err: error }, 'a legacy message failed');
       const known =

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
@@ -12,8 +13,10 @@ import type { Services } from '../../services/services.ts';
 import type { Sessions } from '../../services/sessions.ts';
 import type { ConsoleInfo } from '../../web/console.ts';
 import type { AddressOf } from '../address.ts';
+import { onRoute } from '../../tracing/http.ts';
 import { bearerToken } from '../bearer.ts';
 import { asTenant } from '../../scope.ts';
+import { identify } from '../request-id.ts';
 import { authRoutes } from './auth.ts';
 import {
   answerClientError,
@@ -34,6 +37,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Served without a token. */
     public?: boolean;
+  }
+  interface FastifyRequest {
+    /** Does the work in the log scope and the span of the request. A body comes in events of the connection, which know nothing of it. */
+    within: <T>(work: () => T) => T;
   }
 }
 
@@ -101,6 +108,13 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   app.setValidatorCompiler(validatorCompiler);
   // Types see to it that answers fit their schemas; checking each of them again costs more than making it.
   app.setSerializerCompiler(() => JSON.stringify);
+  app.decorateRequest('within');
+  app.addHook('onRequest', (request, _reply, next) => {
+    request.within = AsyncLocalStorage.snapshot();
+    if (request.routeOptions.url !== undefined) onRoute(request.method, request.routeOptions.url);
+    next();
+  });
+  app.addHook('preValidation', (request, _reply, next) => request.within(next));
   if (rateLimits.isOn) {
     app.addHook('onRequest', async ({ raw }) => {
       // Whether a process lives is asked by whoever would end it.
@@ -128,6 +142,7 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.public || !request.routeOptions.url?.startsWith('/api/')) return;
     const caller = await verify(bearerToken(request.headers.authorization));
+    identify(caller);
     rateLimits.spend(caller, 1, 'rest');
     callers.set(request, caller);
   });

@@ -98,10 +98,12 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 
 /** Gives every failure the contract's body, and every known path the right answer to a foreign method. */
 export function installErrors(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler((error: FastifyError, _request: FastifyRequest, reply) => {
+  app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply) => {
     const known = toCarillonError(error);
-    if (!known) logger.error({ err: error }, 'a REST request failed');
-    else if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
+    request.within(() => {
+      if (!known) logger.error({ err: error }, 'a REST request failed');
+      else if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
+    });
     sendError(reply, known ?? new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE));
   });
   // Before the body is read: whatever it is, it is not wanted.
