@@ -16,8 +16,8 @@ const REFUSED = [401, 'UNAUTHENTICATED'] as const;
 
 let app: TestApp;
 const username = 'ann';
-const addUser = (username: string) =>
-  asEveryTenant(() => app.app.context.users.add({ tenantId: TENANT, username, password, roles: [] }));
+const addUser = (name: string) =>
+  asEveryTenant(() => app.app.context.users.add({ tenantId: TENANT, username: name, password, roles: [] }));
 beforeAll(async () => {
   app = await startApp({ env: { PG_POOL_MAX: '5' } });
   await addUser(username);
