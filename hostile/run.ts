@@ -137,7 +137,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
     }
   });
   onProgress('after the attack', 0.92);
-  await delay(Math.min(RECOVERY_MS, attackMs));
+  await delay(RECOVERY_MS);
   const after = await holdingOf(server);
   return {
     quiet,

@@ -9,7 +9,7 @@ const NOISE_MS = 2;
 
 /** What the heap may hold more after the attack than before: what it has learnt, such as compiled code and documents. */
 const MOST_LEFT = 1.25;
-const MOST_LEFT_BYTES = 16 * 2 ** 20;
+const MOST_LEFT_BYTES = 32 * 2 ** 20;
 
 /** What the process may take more at its peak. */
 const MOST_PEAK_BYTES = 512 * 2 ** 20;

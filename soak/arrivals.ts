@@ -18,6 +18,11 @@ export class Arrivals {
     if (!this.#expected.delete(id)) this.#seen.add(id);
   }
 
+  /** It has left its inbox. Whoever was behind just then is told of neither: what came and went is left out. */
+  leave(id: string): void {
+    this.#expected.delete(id);
+  }
+
   /** Those that were acknowledged and have not come: the id, and whose inbox it was for. */
   get missing(): ReadonlyMap<string, string> {
     return this.#expected;

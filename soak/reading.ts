@@ -68,7 +68,13 @@ const onOne =
 
 export const markRead = onOne('markRead');
 export const markUnread = onOne('markUnread');
-export const recall = onOne('recall');
+
+export const recall: Act = async (town) => {
+  const known = pickKnown(town);
+  if (!known) return;
+  const query = 'mutation ($id: ID!) { recall(id: $id) { id } }';
+  if (await town.ask(known.inbox, query, { variables: { id: known.id }, ...GONE })) town.arrivals.leave(known.id);
+};
 
 export const markMany: Act = async (town) => {
   const inbox = town.anybody();
@@ -86,7 +92,8 @@ export const removeRest: Act = async (town) => {
   const known = pickKnown(town);
   if (!known) return;
   const path = `/api/v1/notifications/${known.id}`;
-  await town.rest({ method: 'DELETE', path, token: known.inbox.token }, [404]);
+  const { status } = await town.rest({ method: 'DELETE', path, token: known.inbox.token }, [404]);
+  if (status === 200) town.arrivals.leave(known.id);
 };
 
 const OLD = 'query { notifications(last: 20) { nodes { id } totalCount } }';
@@ -100,5 +107,9 @@ export const tidy: Act = async (town) => {
   const page = await town.ask<{ notifications: { nodes: { id: string }[]; totalCount: number } }>(inbox, OLD);
   if (!page || page.notifications.totalCount <= MOST_KEPT) return;
   const query = 'mutation ($id: ID!) { delete(id: $id) { unreadCount } }';
-  await Promise.all(page.notifications.nodes.map(({ id }) => town.ask(inbox, query, { variables: { id }, ...GONE })));
+  await Promise.all(
+    page.notifications.nodes.map(async ({ id }) => {
+      if (await town.ask(inbox, query, { variables: { id }, ...GONE })) town.arrivals.leave(id);
+    }),
+  );
 };
