@@ -13,7 +13,8 @@ export default {
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   testSequencer: '<rootDir>/tests/support/sequencer.js',
-  testTimeout: 30_000, // ms
+  // For what hangs; a busy or slow machine may take many times as long as an idle one.
+  testTimeout: 90_000, // ms
   // One more than the processors that a run may count on: much of a test is waiting for processes to start.
   maxWorkers: 3,
 };

@@ -39,9 +39,11 @@ interface Inner {
 }
 
 /** What `clientClass` adds to pg's client. */
-interface Aging {
+interface Carillons {
   /** Whether a connection that is no newer than this one has been found spent. */
   readonly isSpent: boolean;
+  /** Sees to it that nothing is in the scope of a new connection. Whatever a statement sets ends with its transaction. */
+  closeToAll(): Promise<unknown>;
 }
 
 /** What reads or writes rows. Everything else begins and ends transactions, or changes how they are run. */
@@ -57,7 +59,7 @@ const HAS_ROWS = /^\s*(?:select|insert|update|delete|with)\b/i;
  */
 function clientClass(patienceMs: number, isWalled: boolean): typeof Client {
   let newest = 0;
-  return class CarillonClient extends Client implements Aging {
+  return class CarillonClient extends Client implements Carillons {
     readonly #generation = newest;
     #unanswered = 0;
     #watch: NodeJS.Timeout | undefined;
@@ -68,16 +70,26 @@ function clientClass(patienceMs: number, isWalled: boolean): typeof Client {
       if (args.length > 2 || typeof text !== 'string' || (args.length === 2 && !Array.isArray(values))) {
         return (super.query as (...given: unknown[]) => unknown)(...args);
       }
-      return inStatement(text, () => this.#send(text, values));
+      const statement = statementOf(text, values);
+      return inStatement(text, () =>
+        this.#ask((onAnswer) => {
+          if (isWalled && (statement.values !== undefined || HAS_ROWS.test(text))) {
+            super.query(new ScopedQuery(statement, currentScope().setting, onAnswer) as unknown as Submittable);
+          } else super.query(statement, onAnswer);
+        }),
+      );
     }
 
-    #send(text: string, values: unknown[] | undefined): Promise<unknown> {
+    closeToAll(): Promise<unknown> {
+      return this.#ask((onAnswer) => super.query({ ...SET_SCOPE, values: ['{}', 'false'] }, onAnswer));
+    }
+
+    #ask(send: (onAnswer: (error: Error | null, result: unknown) => void) => void): Promise<unknown> {
       this.#unanswered += 1;
       if (this.#watch) this.#watch.refresh();
       else this.#watch = setTimeout(() => this.#onOverdue(), patienceMs).unref();
       return new Promise((resolve, reject) => {
-        const statement = statementOf(text, values);
-        const onAnswer = (error: Error | null, result: unknown): void => {
+        send((error, result) => {
           this.#unanswered -= 1;
           if (!error) {
             resolve(result);
@@ -85,10 +97,7 @@ function clientClass(patienceMs: number, isWalled: boolean): typeof Client {
           }
           if (spendsConnection(error)) this.#onSpent(error);
           reject(error);
-        };
-        if (isWalled && (statement.values !== undefined || HAS_ROWS.test(text))) {
-          super.query(new ScopedQuery(statement, currentScope().setting, onAnswer) as unknown as Submittable);
-        } else super.query(statement, onAnswer);
+        });
       });
     }
 
@@ -133,7 +142,7 @@ function guardConnections(pool: Pool): void {
         else if (pool.ending) {
           release();
           reject(new Error('The connection to the database is being closed.'));
-        } else if ((client as PoolClient & Aging).isSpent) {
+        } else if ((client as PoolClient & Carillons).isSpent) {
           release(true);
           resolve(take());
         } else resolve(client);
@@ -142,9 +151,8 @@ function guardConnections(pool: Pool): void {
   pool.connect = take as Pool['connect'];
 }
 
-/** Nothing is in the scope of a new connection. Whatever a statement sets for itself ends with its transaction. */
 const closeToAll = async (client: PoolClient): Promise<void> => {
-  await client.query({ ...SET_SCOPE, values: ['{}', 'false'] });
+  await (client as PoolClient & Carillons).closeToAll();
 };
 
 export interface DatabaseOptions {

@@ -6,7 +6,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { runScript } from '../support/script.ts';
 
 /** A run starts a PostgreSQL, servers and a load, one after the other. */
-jest.setTimeout(90_000); // ms
+jest.setTimeout(240_000); // ms
 
 /** Long enough for the slower server, or for Carillon alone, to answer something on a busy machine. */
 const SECONDS = { compare: '0.6', grow: '0.4' };

@@ -36,7 +36,7 @@ test('GraphiQL shows a live subscription over WebSocket, and asks no other host 
   expect(page.sockets.at(-1)?.url).toBe(app.graphqlSocketUrl);
   expect(page.foreignRequests).toEqual([]);
   expect(page.consoleErrors).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test('GraphiQL sends and reads with the token of its Headers editor, by its examples', async () => {
   await using page = await openGraphiql(app.graphqlUrl);
@@ -51,7 +51,7 @@ test('GraphiQL sends and reads with the token of its Headers editor, by its exam
   await page.run('UnreadCount');
   await page.waitForResult((_json, text) => text.includes('"unreadCount": 1'));
   expect(page.foreignRequests).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test('with the demo, the first visit runs a query, a mutation and a subscription with nothing pasted', async () => {
   await using data = await createDataDirectory();
@@ -86,7 +86,7 @@ test('with the demo, the first visit runs a query, a mutation and a subscription
   await page.run('Stats');
   await page.waitForResult((_json, text) => text.includes('"sends"'));
   expect([...page.foreignRequests, ...page.consoleErrors]).toEqual([]);
-}, 90_000);
+}, 240_000);
 
 test('every tab has the demo token, also a new one and after a reload, and the browser stores it nowhere', async () => {
   await using data = await createDataDirectory();
@@ -121,11 +121,11 @@ test('every tab has the demo token, also a new one and after a reload, and the b
   await page.waitForResult((_json, text) => text.includes('"send"'));
   const stored = await page.page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
   for (const token of tokens) expect(stored).not.toContain(token);
-}, 90_000);
+}, 240_000);
 
 test('GraphiQL says what is missing when a subscription has no token', async () => {
   await using page = await openGraphiql(app.graphqlUrl);
   await page.setQuery('subscription { notificationAdded { title } }');
   await page.run();
   expect(await page.waitForResult((_json, text) => text.includes('4403'))).toContain('Headers');
-}, 60_000);
+}, 240_000);

@@ -7,7 +7,7 @@ import { withClient } from '../support/postgres.ts';
 import { data, tablesWith } from './data-support.ts';
 
 /** The command waits for the servers, and is a process of its own. */
-jest.setTimeout(60_000); // ms
+jest.setTimeout(240_000); // ms
 
 const BEGINNING = '-----------0';
 const PATIENCE_MS = 20_000;

@@ -9,7 +9,7 @@ import { type TestDatabase, createTestDatabase, withClient } from '../support/po
 import { type Populated, data, everything, populate, settings, tablesWith } from './data-support.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(90_000); // ms
+jest.setTimeout(240_000); // ms
 
 /** For a command to come as far as a test wants it. */
 const PATIENCE_MS = 20_000;

@@ -13,7 +13,7 @@ import { withClient } from '../support/postgres.ts';
 import { type Line, type Populated, SECRETS, data, linesOf, populate, settings, tablesOf } from './data-support.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(60_000); // ms
+jest.setTimeout(240_000); // ms
 
 /** For a command to have started. */
 const PATIENCE_MS = 20_000;
@@ -127,7 +127,7 @@ describe('the export of a tenant', () => {
         client.query<{ n: number }>("select count(*)::int as n from tenant_activity where tenant_id = 'acme'"),
       );
       return (rows[0]?.n ?? 0) > 1;
-    }, 20_000);
+    }, 90_000);
     const lines = await exported('--tenant', 'acme');
     const counts = lines.at(-1)?.['counts'] as Record<string, number>;
     await query(async (client) => {

@@ -8,7 +8,7 @@ import { createTestDatabase, withClient } from '../support/postgres.ts';
 import { data, settings } from './data-support.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(60_000); // ms
+jest.setTimeout(240_000); // ms
 
 const PATIENCE_MS = 20_000;
 

@@ -17,7 +17,7 @@ let axe: string;
 beforeAll(async () => {
   stage = await openStage();
   axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
@@ -95,7 +95,7 @@ test('language and theme are remembered', async () => {
   await page.getByRole('heading', { name: '每个用户一个有序收件箱，所有设备实时同步' }).waitFor();
   expect(await page.evaluate('document.documentElement.lang')).toBe('zh-CN');
   expect(await page.evaluate('getComputedStyle(document.documentElement).colorScheme')).toBe('dark');
-}, 60_000);
+}, 240_000);
 
 test('everything can be done with the keyboard alone', async () => {
   const ada = person();
@@ -137,4 +137,4 @@ test('everything can be done with the keyboard alone', async () => {
   await page.keyboard.press('ArrowUp');
   await log.getByRole('region', { name: 'Text of the frame' }).waitFor();
   expect(await pane('right').getByRole('heading', { name: 'Log in' }).count()).toBe(1);
-}, 60_000);
+}, 240_000);

@@ -10,7 +10,7 @@ let uma: Person;
 
 beforeAll(async () => {
   stage = await openStage();
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
@@ -27,7 +27,7 @@ test('only an admin has statistics', async () => {
   expect(await opened.page.getByRole('button', { name: 'Statistics' }).count()).toBe(0);
   await opened.signIn('left', admin);
   await opened.page.getByRole('button', { name: 'Statistics' }).waitFor();
-}, 60_000);
+}, 240_000);
 
 test('statistics follow what happens, and both inboxes stay connected meanwhile', async () => {
   const { page, signIn, pane, complaints } = await stage.open();
@@ -56,4 +56,4 @@ test('statistics follow what happens, and both inboxes stay connected meanwhile'
   await page.getByRole('button', { name: 'Inboxes' }).click();
   await pane('right').getByRole('button', { name: 'Right inbox, 1 unread' }).waitFor();
   expect(complaints).toEqual([]);
-}, 60_000);
+}, 240_000);

@@ -10,7 +10,7 @@ let stage: Stage;
 
 beforeAll(async () => {
   stage = await openStage();
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
@@ -37,4 +37,4 @@ test('an inbox of 10,000 is scrolled to its end, with no more than a few rows on
   expect(await last.isVisible()).toBe(true);
   expect(await opened.items('left').count()).toBeLessThan(60);
   expect(opened.complaints).toEqual([]);
-}, 120_000);
+}, 240_000);

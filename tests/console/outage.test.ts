@@ -21,7 +21,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   await start();
   browser = await launch();
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await browser.close();
   await server[Symbol.asyncDispose]();
@@ -74,4 +74,4 @@ test('a server that is killed is seen to be gone, and everything sent meanwhile 
   await page.getByRole('searchbox', { name: 'Filter' }).fill('since=');
   await page.locator('.frame').first().waitFor();
   expect(await pane('right').getByRole('heading', { name: 'Log in' }).isVisible()).toBe(true);
-}, 90_000);
+}, 240_000);

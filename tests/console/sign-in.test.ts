@@ -6,7 +6,7 @@ let stage: Stage;
 
 beforeAll(async () => {
   stage = await openStage();
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
@@ -20,7 +20,7 @@ test('a visitor is in with both demo users at one press', async () => {
   await pane('left').getByRole('heading', { name: 'ada' }).waitFor();
   await pane('right').getByRole('heading', { name: 'uma' }).waitFor();
   expect(complaints).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test('each pane has its own user, with a name and a password or at one press', async () => {
   const { pane, complaints } = await stage.open();
@@ -33,7 +33,7 @@ test('each pane has its own user, with a name and a password or at one press', a
   await isLive(pane('right'));
   await pane('left').getByText('demo · sender').waitFor();
   expect(complaints).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test('a wrong password is told, and lets nobody in', async () => {
   const { pane } = await stage.open();
@@ -42,7 +42,7 @@ test('a wrong password is told, and lets nobody in', async () => {
   await pane('left').getByRole('button', { name: 'Log in', exact: true }).click();
   await pane('left').getByRole('alert').waitFor();
   expect(await pane('left').locator('.desk-header').count()).toBe(0);
-}, 60_000);
+}, 240_000);
 
 test('what is no token is told at its field', async () => {
   const { pane } = await stage.open();
@@ -52,7 +52,7 @@ test('what is no token is told at its field', async () => {
   await pane('left').getByRole('button', { name: 'Use this token' }).click();
   await pane('left').getByText('This is not a token').waitFor();
   expect(await field.getAttribute('aria-invalid')).toBe('true');
-}, 60_000);
+}, 240_000);
 
 test('a token that the server refuses ends the session, and says so', async () => {
   const { pane } = await stage.open();
@@ -60,7 +60,7 @@ test('a token that the server refuses ends the session, and says so', async () =
   await pane('left').getByLabel('Access token').fill(`${person().token}x`);
   await pane('left').getByRole('button', { name: 'Use this token' }).click();
   await pane('left').getByText('The session has ended').waitFor();
-}, 60_000);
+}, 240_000);
 
 test('nothing is kept over a reload unless the user asks for it', async () => {
   const { page, pane } = await stage.open();
@@ -73,7 +73,7 @@ test('nothing is kept over a reload unless the user asks for it', async () => {
   await isLive(pane('left'));
   await pane('right').getByRole('heading', { name: 'Log in' }).waitFor();
   expect(await page.evaluate('JSON.stringify(localStorage)')).not.toContain('eyJ');
-}, 60_000);
+}, 240_000);
 
 test('logging out ends the session here and on the server', async () => {
   const { page, pane } = await stage.open();
@@ -84,7 +84,7 @@ test('logging out ends the session here and on the server', async () => {
   expect((await told).status()).toBe(200);
   await pane('left').getByRole('heading', { name: 'Log in' }).waitFor();
   expect(await pane('left').getByText('The session has ended').count()).toBe(0);
-}, 60_000);
+}, 240_000);
 
 test('an access token that expires is exchanged without a word', async () => {
   await using short = await openStage({ env: { ACCESS_TOKEN_TTL: '6s' } });
@@ -96,4 +96,4 @@ test('an access token that expires is exchanged without a word', async () => {
   await isLive(pane('left'));
   await pane('left').getByRole('button', { name: 'Send', exact: true }).click();
   await pane('left').getByText('Sent to yourself').waitFor();
-}, 60_000);
+}, 240_000);

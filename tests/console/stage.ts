@@ -90,7 +90,7 @@ export async function openConsole(
   { info, preferences = { theme: 'light', locale: 'en' }, ...options }: OpenOptions = {},
 ): Promise<ConsolePage> {
   const context = await browser.newContext({ viewport: { width: 1300, height: 1000 }, ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(45_000);
   const stored = JSON.stringify(JSON.stringify(preferences));
   await context.addInitScript(
     `localStorage['carillon.preferences'] ??= ${stored};

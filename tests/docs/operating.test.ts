@@ -46,13 +46,15 @@ async function firstAfter(app: TestApp, { token }: Person, after: string): Promi
 async function restored(me: Person) {
   await using stack = new AsyncDisposableStack();
   const live = stack.use(await createTestDatabase());
-  const name = `${new URL(live.url).pathname.slice(1)}_restored`;
-  const run = (text: string) => withClient(databaseUrl(live.url, 'postgres'), (client) => client.query(text));
+  const { pathname, username: owner } = new URL(live.url);
+  const name = `${pathname.slice(1)}_restored`;
+  const adminUrl = process.env['TEST_POSTGRES_ADMIN_URL'] as string;
+  const run = (text: string) => withClient(adminUrl, (client) => client.query(text));
   {
     await using app = await startApp({ databaseUrl: live.url });
     await send(app, me, 'before the backup');
   }
-  await run(`create database ${name} template ${new URL(live.url).pathname.slice(1)}`);
+  await run(`create database ${name} template ${pathname.slice(1)} owner ${owner}`);
   stack.defer(async () => void (await run(`drop database ${name} with (force)`)));
   await using app = await startApp({ databaseUrl: live.url });
   const cursor = await send(app, me, 'lost');

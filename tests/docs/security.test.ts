@@ -43,7 +43,7 @@ beforeAll(async () => {
   expect(migrated).toMatchObject({ code: 0, stdout: 'the database has the newest schema\n' });
   await run(urlOf('owner'), sqlOf('grants.sql'));
   app = resources.use(await startApp({ databaseUrl: urlOf('app'), env: { ...far.env } }));
-}, 60_000);
+}, 240_000);
 afterAll(async () => resources.disposeAsync());
 
 test('a server whose role may only read and write rows stores, reads, delivers and forgets', async () => {

@@ -222,7 +222,7 @@ describe('streams', () => {
     await eventually(async () => {
       await Promise.all(Array.from({ length: 25 }, () => sendTo(app, ada, large)));
       return (await grown(name, { door: 'legacy_ws' })) === 1;
-    }, 20_000);
+    }, 90_000);
     expect(await grown(name)).toBe(1);
     expect(await grown('carillon_pushes_total', { door: 'legacy_ws', outcome: 'failed' })).toBe(1);
   });

@@ -43,7 +43,7 @@ beforeAll(async () => {
   await client.query(`insert into tenant_activity (tenant_id, hour, kind, count)
     select 'tenant ' || tenant, date_trunc('hour', now(), 'UTC') - hour * interval '1 hour', 'sent IN_APP TASK', 1
     from generate_series(2200, 0, -1) hour, generate_series(1, 100) tenant`);
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await resources.disposeAsync();
 });

@@ -7,7 +7,7 @@ import { type Message, SocketClient } from '../support/socket-client.ts';
 import { type Scrape, scrape } from './support.ts';
 
 /** Several processes start, which takes seconds each where others compete for the machine. */
-jest.setTimeout(120_000); // ms
+jest.setTimeout(240_000); // ms
 const PATIENCE_MS = 30_000;
 
 const SOCKETS = 6;

@@ -126,7 +126,7 @@ describe('after all of that', () => {
     // Those of the witnesses, who all listen to one inbox.
     const { connections } = stage.app.app.doors;
     await eventually(() => connections.size === 4 && stage.app.app.context.hub.feedCount === 1);
-  }, 60_000); // ms
+  }, 180_000); // ms
 
   test('the log holds what was answered, and nothing else', async () => {
     const after = await readLedger(stage.app.databaseUrl);

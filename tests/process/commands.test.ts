@@ -3,7 +3,7 @@ import { TEST_SECRET, type TestApp, startApp } from '../support/app.ts';
 import { runCommand } from './server.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(60_000); // ms
+jest.setTimeout(240_000); // ms
 
 let app: TestApp;
 let env: Record<string, string>;

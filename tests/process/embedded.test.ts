@@ -4,7 +4,7 @@ import { SocketClient, openRaw } from '../support/socket-client.ts';
 import { type DataDirectory, type ServerProcess, createDataDirectory, runCommand, startServer } from './server.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(60_000); // ms
+jest.setTimeout(240_000); // ms
 
 let data: DataDirectory;
 let env: Record<string, string>;

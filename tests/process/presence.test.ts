@@ -6,7 +6,7 @@ import { type TestDatabase, createTestDatabase, withClient } from '../support/po
 import { type Message, SocketClient } from '../support/socket-client.ts';
 import { type ServerProcess, startServer } from './server.ts';
 
-jest.setTimeout(120_000); // ms
+jest.setTimeout(240_000); // ms
 const PATIENCE_MS = 30_000;
 const OFFLINE_WITHIN_MS = 30_000;
 

@@ -6,7 +6,7 @@ import { runCommand } from './server.ts';
 import { type Terminal, openTerminal } from './terminal.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(120_000); // ms
+jest.setTimeout(240_000); // ms
 
 const PASSWORD = 'a long enough password';
 const ESCAPE = '\x1b';

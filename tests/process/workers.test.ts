@@ -14,7 +14,7 @@ import { type Message, SocketClient, openRaw } from '../support/socket-client.ts
 import { type ServerProcess, createDataDirectory, startServer } from './server.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(120_000); // ms
+jest.setTimeout(240_000); // ms
 const PATIENCE_MS = 30_000;
 
 /** Connections that come one after the other go to the workers in turn: each of two gets half of these. */

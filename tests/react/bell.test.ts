@@ -9,7 +9,7 @@ let ada: Person;
 
 beforeAll(async () => {
   stage = await openStage();
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });

@@ -117,13 +117,13 @@ beforeAll(async () => {
   browser = await launchBrowser({ localhost: Number(new URL(app.url).port) });
   stack.defer(() => browser.close());
   resources = stack.move();
-}, 120_000);
+}, 240_000);
 afterAll(() => resources.disposeAsync());
 
 /** A page of one of the applications, and what went wrong in it. */
 async function open(name: string): Promise<{ page: Page; complaints: string[] }> {
   const context = await browser.newContext({ permissions: ['notifications'] });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(45_000);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));

@@ -9,7 +9,7 @@ import { launchBrowser } from '../support/browser.ts';
 import { FIXTURE, buildSite, serveSite } from './site.ts';
 
 /** How long anything that a page should show may take. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 45_000;
 
 export interface View {
   /** What the fixture shows: `bell`, `rename`, `inbox`, `custom` or `hooks`. */

@@ -78,7 +78,7 @@ beforeAll(async () => {
   }
   const { rows } = await client.query<{ id: string }>('select id from notification order by id offset 200000 limit 1');
   middleId = rows[0]!.id;
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await client?.end();
   await admin?.end();

@@ -2,7 +2,7 @@
 import { openSync } from 'node:fs';
 
 const EVERY_MS = 100;
-const NUMBERS = 2 ** 15;
+const NUMBERS = 2 ** 17;
 const DESCRIPTORS = 4;
 
 const kept: unknown[] = [];

@@ -7,7 +7,7 @@ import type { Report } from '../../soak/report.ts';
 import { runScript } from '../support/script.ts';
 
 /** A run starts a PostgreSQL, a Redis and two servers, and lets what it began come to its end. */
-jest.setTimeout(120_000); // ms
+jest.setTimeout(240_000); // ms
 
 async function soak(...args: string[]): Promise<{ code: number | null; stdout: string; report: Report }> {
   using directory = mkdtempDisposableSync(join(tmpdir(), 'carillon-soak-test-'));

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 15_000;
 const LOOK_AGAIN_MS = 5;
 
 type Falsy = false | undefined | null | '' | 0;

@@ -38,7 +38,7 @@ export interface RecordedSocket {
 export type ResultPredicate = (result: unknown, text: string) => boolean;
 
 export interface GraphiqlDriverOptions {
-  /** How long any single wait may take, in milliseconds. Default 15000. */
+  /** How long any single wait may take, in milliseconds. Default 45000. */
   readonly timeout?: number;
 }
 
@@ -144,7 +144,7 @@ interface PageGlobals {
  * and it has loaded the schema or given up on it.
  */
 export async function openGraphiql(url: string, options: GraphiqlDriverOptions = {}): Promise<GraphiqlDriver> {
-  const timeout = options.timeout ?? 15_000;
+  const timeout = options.timeout ?? 45_000;
   const { CHROMIUM_PATH: executablePath } = process.env;
   if (executablePath === undefined) throw new Error('CHROMIUM_PATH is not set: the test run sets it');
   const browser = await chromium.launch({

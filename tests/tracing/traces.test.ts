@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import type { Caller } from '../../src/services/caller.ts';
+import { asTenant } from '../../src/scope.ts';
 import { answering, startFarSide } from '../channels/support.ts';
 import { connectGraphQL, connectLegacy, openGraphQL, subscribe } from '../sockets/connect.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
@@ -24,14 +24,18 @@ function post(app: TestApp, { token }: Person, query: string, variables: object 
   });
 }
 
-const callerOf = ({ id, tenantId }: Person): Caller => ({
-  userId: id,
-  tenantId,
-  roles: [],
-  expiresAtMs: Number.POSITIVE_INFINITY,
-  issuedAtMs: 0,
-  sessionId: undefined,
-});
+/** A send that no request is for, and so no trace. */
+const sendFirst = ({ app }: TestApp, { id, tenantId }: Person) => {
+  const caller = {
+    userId: id,
+    tenantId,
+    roles: [],
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    issuedAtMs: 0,
+    sessionId: undefined,
+  };
+  return asTenant(tenantId, () => app.context.services.notifications.send(caller, { title: 'first', content: 'c' }));
+};
 
 /** What a server tells of what was done with it, until its end. */
 async function tracesOf(env: Record<string, string>, use: (app: TestApp) => Promise<void>): Promise<Collector> {
@@ -48,7 +52,7 @@ describe('a send by GraphQL with a traceparent', () => {
     const me = person();
     const traces = await tracesOf({}, async (app) => {
       // What begins an inbox is read from the log, and is part of no trace then.
-      await app.app.context.services.notifications.send(callerOf(me), { title: 'first', content: 'c' });
+      await sendFirst(app, me);
       await using socket = await connectLegacy(app, me);
       expect((await post(app, me, SEND, {}, { traceparent: TRACEPARENT })).status).toBe(200);
       expect(await socket.next()).toMatchObject({ type: 'notification' });
@@ -166,7 +170,7 @@ test('a push is part of the trace of its send on another instance too', async ()
     const env = { ...collector.env, REDIS_URL: process.env['TEST_REDIS_URL']! };
     await using one = await startApp({ env });
     await using other = await startApp({ env: { ...env, OTEL_SERVICE_NAME: 'other' }, databaseUrl: one.databaseUrl });
-    await one.app.context.services.notifications.send(callerOf(me), { title: 'first', content: 'c' });
+    await sendFirst(one, me);
     await using socket = await connectGraphQL(other, me);
     subscribe(socket, '1', null);
     await eventually(() => other.app.context.hub.feedCount === 1);

@@ -6,7 +6,7 @@ import { createDataDirectory, runCommand, startServer } from '../process/server.
 import { startApp } from '../support/app.ts';
 
 /** Each test starts several processes, which take seconds each where others compete for the machine. */
-jest.setTimeout(60_000); // ms
+jest.setTimeout(240_000); // ms
 
 const ALLOWED = 'https://app.example.com';
 
