@@ -15,6 +15,6 @@ export default {
   testSequencer: '<rootDir>/tests/support/sequencer.js',
   // For what hangs; a busy or slow machine may take many times as long as an idle one.
   testTimeout: 90_000, // ms
-  // One more than the processors that a run may count on: much of a test is waiting for processes to start.
-  maxWorkers: 3,
+  // The processors that a run may count on: tests start processes of their own, and some say how late something may come.
+  maxWorkers: 2,
 };

@@ -6,7 +6,7 @@ import { badInput, counts, expectClean, refusalOf } from './operations.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Soon enough to be waited for, and late enough for what a test does before. */
-const SOON_MS = 1500;
+const SOON_MS = 4000;
 const BEGINNING = '-----------0';
 
 const IN_A_DAY = new Date(Date.now() + DAY_MS).toISOString();

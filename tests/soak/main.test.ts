@@ -12,7 +12,7 @@ jest.setTimeout(240_000); // ms
 async function soak(...args: string[]): Promise<{ code: number | null; stdout: string; report: Report }> {
   using directory = mkdtempDisposableSync(join(tmpdir(), 'carillon-soak-test-'));
   const file = join(directory.path, 'soak.json');
-  const short = `--minutes 0.13 --every 0.3 --clients 20 --seed 7 --noise 8 --descriptors 80 --json ${file}`.split(' ');
+  const short = `--minutes 0.13 --every 0.3 --clients 20 --seed 7 --noise 48 --descriptors 200 --json ${file}`.split(' ');
   const { code, stdout, stderr } = await runScript('soak/main.ts', [...short, ...args]);
   expect(stderr).toBe('');
   return { code, stdout, report: JSON.parse(await readFile(file, 'utf8')) as Report };
