@@ -104,6 +104,12 @@ export function installErrors(app: FastifyInstance, logger: Logger): void {
       if (!known) logger.error({ err: error }, 'a REST request failed');
       else if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
     });
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+      // Read to its end and dropped. Fastify would close at once, and whoever writes all before it reads, such as a proxy,
+      // would be cut off before it came to the answer.
+      reply.removeHeader('connection');
+      request.raw.resume();
+    }
     sendError(reply, known ?? new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE));
   });
   // Before the body is read: whatever it is, it is not wanted.
