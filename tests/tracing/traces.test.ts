@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { asTenant } from '../../src/scope.ts';
 import { answering, startFarSide } from '../channels/support.ts';
-import { connectGraphQL, connectLegacy, openGraphQL, subscribe } from '../sockets/connect.ts';
+import { connectLegacy, openGraphQL } from '../sockets/connect.ts';
 import { type Person, type TestApp, person, startApp } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
 import { withClient } from '../support/postgres.ts';
