@@ -19,6 +19,9 @@ import { addWebhooks, openSink } from './sink.ts';
 import { type Stage, openStage } from './stage.ts';
 import { Town } from './town.ts';
 
+/** Servers that nobody harms answer; on a machine that has much else to do it may take a while. */
+const PATIENCE_MS = 60_000;
+
 export interface SoakOptions extends Tolerance {
   seed: number;
   durationMs: number;
@@ -75,7 +78,7 @@ export async function soak(options: SoakOptions): Promise<Report> {
   onProgress(progress);
   await using stage = await openStage({ env: SETTINGS, servers: count, preload });
   await using sink = await openSink();
-  using caller = new Caller();
+  using caller = new Caller(PATIENCE_MS);
   const urls = stage.servers.map(({ url }) => url);
   const arrivals = new Arrivals();
   const verdict = new Verdict();

@@ -15,12 +15,17 @@ export interface Ask {
   headers?: Record<string, string>;
 }
 
-/** An answer that takes longer is given up; the request may still be carried out. */
+/** While servers are killed an answer that takes longer is given up; the request may still be carried out. */
 const TIMEOUT_MS = 6000;
 
 /** Connections are kept, so that some of them are dead when they are used again. */
 export class Caller implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #timeoutMs: number;
+
+  constructor(timeoutMs = TIMEOUT_MS) {
+    this.#timeoutMs = timeoutMs;
+  }
 
   /** @throws Error when no whole answer comes in time. */
   ask({ url, method, path, token, body, headers = {} }: Ask): Promise<Answer> {
@@ -36,7 +41,7 @@ export class Caller implements Disposable {
         ...headers,
       },
     });
-    const late = setTimeout(() => outgoing.destroy(new Error('no answer in time')), TIMEOUT_MS);
+    const late = setTimeout(() => outgoing.destroy(new Error('no answer in time')), this.#timeoutMs);
     outgoing.on('error', reject);
     outgoing.on('response', (response) => {
       let received = '';
