@@ -98,13 +98,13 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 
 /** Gives every failure the contract's body, and every known path the right answer to a foreign method. */
 export function installErrors(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply) => {
+  app.setErrorHandler((error: unknown, request: FastifyRequest, reply) => {
     const known = toCarillonError(error);
     request.within(() => {
       if (!known) logger.error({ err: error }, 'a REST request failed');
       else if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
     });
-    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    if (known?.code === 'PAYLOAD_TOO_LARGE') {
       // Read to its end and dropped. Fastify would close at once, and whoever writes all before it reads, such as a proxy,
       // would be cut off before it came to the answer.
       reply.removeHeader('connection');
