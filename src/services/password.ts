@@ -1,4 +1,5 @@
-import { type ScryptOptions, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { type ScryptOptions, randomBytes, timingSafeEqual } from 'node:crypto';
+import { derive } from './password-threads.ts';
 
 /**
  * scrypt (RFC 7914) with 32 MiB of memory and three lanes, one of the settings that the OWASP Password Storage Cheat
@@ -9,19 +10,25 @@ const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const MAX_MEMORY_BYTES = 64 * 2 ** 20;
 
-const derive = (password: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFKC'), salt, KEY_BYTES, { ...options, maxmem: MAX_MEMORY_BYTES }, (error, key) =>
-      error ? reject(error) : resolve(key),
-    );
+const keyOf = (password: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> =>
+  derive({
+    password: password.normalize('NFKC'),
+    salt,
+    keyBytes: KEY_BYTES,
+    options: { ...options, maxmem: MAX_MEMORY_BYTES },
   });
+
+const toText = (salt: Buffer, key: Buffer): string =>
+  ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
 
 /** A memory-hard hash of a password, as `scrypt$N$r$p$salt$key` with base64url parts. Takes some tenths of a second. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  const key = await derive(password, salt, COST);
-  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
+  return toText(salt, await keyOf(password, salt, COST));
 }
+
+/** What no password has as its hash, and takes as long to verify as any other. */
+export const nobodysHash = (): string => toText(randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
 
 /**
  * HMAC, which scrypt starts with, fills short keys up with zeros: a password and the same with NUL behind it have one
@@ -34,6 +41,6 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   const [kind, N, r, p, salt, key] = hash.split('$');
   if (kind !== 'scrypt' || !salt || !key) throw new Error('not a password hash of ours');
   const expected = Buffer.from(key, 'base64url');
-  const actual = await derive(password, Buffer.from(salt, 'base64url'), { N: Number(N), r: Number(r), p: Number(p) });
+  const actual = await keyOf(password, Buffer.from(salt, 'base64url'), { N: Number(N), r: Number(r), p: Number(p) });
   return actual.length === expected.length && timingSafeEqual(actual, expected) && isPossible(password);
 }

@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { reachDatabase } from './database-failure.ts';
 import { type Attempt, LoginLimits } from './login-limits.ts';
 import { check } from './notification-rules.ts';
-import { hashPassword, verifyPassword } from './password.ts';
+import { nobodysHash, verifyPassword } from './password.ts';
 import type { Revocations } from './revocations.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { Slots } from './slots.ts';
@@ -80,14 +80,11 @@ export class Sessions {
   /** The last attempt at each name that is under way. */
   readonly #turns = new Map<string, Promise<void>>();
   /** Verified against when there is no such user, so that the answer takes as long. */
-  readonly #nobodysHash: Promise<string>;
+  readonly #nobodysHash = nobodysHash();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#limits = new LoginLimits(options);
-    this.#nobodysHash = hashPassword(randomUUID());
-    // Awaited at the first login; until then a failure must not end the process.
-    this.#nobodysHash.catch(() => {});
   }
 
   /**
@@ -113,7 +110,7 @@ export class Sessions {
     await this.#limits.check(attempt);
     const known = storable(username) && storable(tenantId);
     const found = known ? await reachDatabase(this.#options.users.byName(username, tenantId)) : undefined;
-    const right = await verifyPassword(password, found?.passwordHash ?? (await this.#nobodysHash));
+    const right = await verifyPassword(password, found?.passwordHash ?? this.#nobodysHash);
     if (found && right) {
       await this.#limits.succeeded(attempt);
       return found;

@@ -7,6 +7,7 @@ import { expectRefusal } from './expect-refusal.ts';
 // The real hash takes its time, and is not what these tests are about.
 jest.unstable_mockModule('../../src/services/password.ts', () => ({
   hashPassword: async (password: string) => password,
+  nobodysHash: () => 'nobody',
   verifyPassword: async (password: string, hash: string) => password === hash,
 }));
 const { TENANT, startApp } = await import('../support/app.ts');

@@ -1,0 +1,68 @@
+import { Worker } from 'node:worker_threads';
+import type { Derivation, Derived } from './password-thread.ts';
+
+/** A thread with nothing to do ends after this. */
+const IDLE_MS = 10_000;
+
+/** Of its heap; what scrypt works on lies outside. */
+const MOST_MIB = 16;
+
+class Thread {
+  readonly #worker: Worker;
+  #pending: PromiseWithResolvers<Derived> | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  readonly #onEnd: (thread: Thread) => void;
+
+  constructor(onEnd: (thread: Thread) => void) {
+    this.#onEnd = onEnd;
+    this.#worker = new Worker(new URL('password-thread.ts', import.meta.url), {
+      name: 'passwords',
+      resourceLimits: { maxOldGenerationSizeMb: MOST_MIB },
+    });
+    this.#worker.on('message', (derived: Derived) => this.#settle(derived));
+    this.#worker.on('error', (error) => this.#settle({ error }));
+    this.#worker.on('exit', () => {
+      this.#settle({ error: new Error('the thread that hashes passwords ended') });
+      this.#onEnd(this);
+    });
+    this.#worker.unref();
+  }
+
+  /** One at a time. */
+  async derive(derivation: Derivation): Promise<Uint8Array> {
+    clearTimeout(this.#idle);
+    this.#pending = Promise.withResolvers();
+    this.#worker.ref();
+    this.#worker.postMessage(derivation);
+    const derived = await this.#pending.promise;
+    if ('error' in derived) throw derived.error;
+    return derived.key;
+  }
+
+  /** Ends it unless it gets something to do. */
+  rest(): void {
+    this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE_MS).unref();
+  }
+
+  #settle(derived: Derived): void {
+    this.#worker.unref();
+    this.#pending?.resolve(derived);
+    this.#pending = undefined;
+  }
+}
+
+const idle = new Set<Thread>();
+
+/**
+ * scrypt on a thread of its own with low priority. Node's own asynchronous one takes as much of a core as the server,
+ * which on one core makes everybody wait for those who log in. As many threads as there are calls at a time.
+ */
+export async function derive(derivation: Derivation): Promise<Buffer> {
+  const [free] = idle;
+  const thread = free ?? new Thread((ended) => idle.delete(ended));
+  idle.delete(thread);
+  const key = await thread.derive(derivation);
+  idle.add(thread);
+  thread.rest();
+  return Buffer.from(key);
+}
