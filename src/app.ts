@@ -22,6 +22,8 @@ export interface App extends AsyncDisposable {
   readonly doors: Doors;
   /** Called when the embedded database is lost: the server cannot go on. */
   onLost(callback: (error: Error) => void): void;
+  /** Loads what few requests need, so that the first of them holds up nobody. */
+  warmUp(): Promise<void>;
 }
 
 export interface AppOverrides {
@@ -84,6 +86,9 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     context,
     doors,
     onLost: (callback) => storage.onLost(callback),
+    async warmUp() {
+      await import('./transports/graphql/yoga.ts');
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -37,7 +37,7 @@ function parseInteger(text: string, least: number, most: number): number {
   return value;
 }
 
-/** How much may be spent, in windows of this length that follow one another. */
+/** How much may be spent at once, and in how long all of that is there again. It comes back steadily. */
 export interface Rate {
   readonly points: number;
   readonly durationMs: number;
@@ -47,7 +47,7 @@ const DAY_MS = 86_400_000;
 
 function parseRate(text: string): Rate {
   const [, count = '', length = ''] = /^(\d+)\/(\w+)$/.exec(text) ?? [];
-  if (count === '') throw new Fault('must be a count and a duration, such as 60000/1m');
+  if (count === '') throw new Fault('must be a count and a duration, such as 500/5s');
   return {
     points: parseInteger(count, 1, 1_000_000_000),
     // Windows in Redis are of whole seconds, and none is useful beyond a day.
@@ -422,15 +422,23 @@ const settings = {
       'on',
       'off switches the limits of rates off: of requests, logins and typing. For load tests.',
     ),
-    rateLimitUser: rate('60000/1m', 'Requests, operations and messages of one user. Large ones count several times.'),
-    rateLimitTenant: rate('600000/1m', 'The same of all users of one tenant.'),
-    rateLimitAddress: rate('120000/1m', 'HTTP requests and WebSocket upgrades from one address, or one /64 of IPv6.'),
-    maxQueryTokens: integer(5000, 'Tokens of one GraphQL document.'),
+    rateLimitUser: rate(
+      '500/5s',
+      'Requests, operations and messages of one user: points at once, and in how long they come back. Large ones count several times.',
+    ),
+    rateLimitSender: rate('10000/5s', 'The same of a user with the role sender or admin.'),
+    rateLimitTenant: rate('50000/5s', 'The same of all users of one tenant.'),
+    rateLimitAddress: rate(
+      '3000/30s',
+      'HTTP requests and WebSocket upgrades from one address, or one /64 of IPv6, that no user pays for: without a token, with a bad one, or refused.',
+    ),
+    maxQueryTokens: integer(2000, 'Tokens of one GraphQL document.'),
+    maxQueryDefinitions: integer(30, 'Operations and fragments of one GraphQL document.'),
     maxQueryDepth: integer(10, 'Fields within fields of one GraphQL operation.'),
-    maxQueryAliases: integer(30, 'Aliases in one GraphQL operation.'),
+    maxQueryAliases: integer(30, 'Aliases, and fields with a selection that come again, in one GraphQL operation.'),
     maxQueryDirectives: integer(50, 'Directives in one GraphQL operation.'),
     maxQueryCost: integer(
-      20_000,
+      10_000,
       'Values that the answer to one GraphQL operation can have; each field of the root counts as ten.',
     ),
     introspection: oneOf(
@@ -443,6 +451,7 @@ const settings = {
       'File of the only GraphQL documents that are served: JSON of SHA-256 to text, or a manifest of Apollo.',
     ),
     maxBodyBytes: integer(1_048_576, 'Bytes of an HTTP body, and of a graphql-transport-ws message.'),
+    maxBodyValues: integer(10_000, 'Values in the lists and objects of a JSON body or message.'),
     maxQueuedSends: integer(10_000, 'Sends that may wait for the database; past that callers are told RATE_LIMITED.'),
     maxSendBatch: integer(500, 'Sends that share one statement; beyond a few hundred each of them only waits longer.'),
     maxSendBatchesInFlight: integer(
@@ -464,6 +473,10 @@ const settings = {
     ),
     maxLegacyFrameBytes: integer(16_384, 'Bytes of a message to the legacy socket.'),
     requestTimeout: timer('30s', 'Most time for receiving one HTTP request.'),
+    keepAliveTimeout: timer(
+      '75s',
+      'An HTTP connection without a request is closed after this long. Longer than any proxy in front keeps its own.',
+    ),
     connectionInitTimeout: timer('3s', 'Most time from opening a graphql-transport-ws socket to its connection_init.'),
     graphqlPingInterval: timer('12s', 'Protocol pings on graphql-transport-ws sockets.'),
     legacyPingInterval: timer('54s', 'Protocol pings on legacy sockets.'),

@@ -23,7 +23,7 @@ import { InboxDepartures } from './services/inbox-departures.ts';
 import { InboxLog } from './services/inbox-log.ts';
 import { InboxPages } from './services/inbox-pages.ts';
 import { InboxReplays } from './services/inbox-replay.ts';
-import { RateLimits } from './services/rate-limits.ts';
+import { RateLimits, pointsOfEvents, pointsOfPush } from './services/rate-limits.ts';
 import { createRules } from './services/notification-rules.ts';
 import { Notifications } from './services/notifications.ts';
 import { Presence } from './services/presence.ts';
@@ -98,6 +98,13 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
       topics,
       log,
       replays: new InboxReplays(database),
+      onPushed(address, listeners) {
+        const points = pointsOfPush(listeners);
+        if (points > 0) rateLimits.charge(address, points);
+      },
+      pace: rateLimits.isOn
+        ? (address, events, isWanted) => rateLimits.pace(address, pointsOfEvents(events), isWanted)
+        : undefined,
       metrics,
       logger,
       tracing,

@@ -45,6 +45,8 @@ export interface CarillonErrorOptions {
   field?: string | undefined;
   /** Seconds to wait before trying again. */
   retryAfterSeconds?: number | undefined;
+  /** Milliseconds for which the answer is kept back. */
+  holdMs?: number;
   cause?: unknown;
 }
 
@@ -53,6 +55,7 @@ export class CarillonError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly holdMs: number;
 
   constructor(code: ErrorCode, message: string, options: CarillonErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -60,6 +63,7 @@ export class CarillonError extends Error {
     this.code = code;
     this.field = options.field;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.holdMs = options.holdMs ?? 0;
   }
 
   get httpStatus(): number {

@@ -29,7 +29,9 @@ async function start(config: Config, logger: Logger): Promise<App | Workers> {
   const { createApp } = await import('./app.ts');
   const { processMetrics } = await import('./metrics/process-metrics.ts');
   processMetrics();
-  return createApp(config, { logger });
+  const app = await createApp(config, { logger });
+  void app.warmUp();
+  return app;
 }
 
 async function main(): Promise<void> {

@@ -20,5 +20,5 @@ export interface InboxAddress {
 /** Names an inbox, or its user, in maps. */
 export const inboxKey = ({ tenantId, userId }: InboxAddress): string => `${tenantId.length}:${tenantId}${userId}`;
 
-export const hasRole = (caller: Caller, ...roles: string[]): boolean =>
+export const hasRole = (caller: Pick<Caller, 'roles'>, ...roles: string[]): boolean =>
   roles.some((role) => caller.roles.includes(role));

@@ -12,12 +12,16 @@ import { InboxFeed, type InboxFeedOptions } from './inbox-feed.ts';
 import { EMPTY_HEAD } from './inbox-head.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { InboxReplays } from './inbox-replay.ts';
-import { InboxListener, type ListenerTools } from './inbox-listener.ts';
+import { InboxListener, type ListenerTools, type Pace } from './inbox-listener.ts';
 
 export interface HubOptions {
   topics: Topics;
   log: InboxLog;
   replays: InboxReplays;
+  /** See InboxFeedOptions. */
+  onPushed?: ((address: InboxAddress, listeners: number) => void) | undefined;
+  /** As fast as the database answers when absent. */
+  pace?: Pace | undefined;
   metrics: Metrics;
   logger: Logger;
   tracing?: Tracing;
@@ -61,10 +65,18 @@ export class Hub implements AsyncDisposable {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { topics, log, replays, metrics, logger, maxWaitingEvents: maxWaiting } = options;
-    this.#tools = { maxWaiting, replays, meter: metrics.streams, release: (feed) => this.#release(feed) };
-    const { tracing = noTracing } = options;
-    this.#feedOptions = { topics, log, replays, logger, tracing, onClosed: ({ topic }) => this.#feeds.delete(topic) };
+    const { topics, log, replays, metrics, logger, pace, maxWaitingEvents: maxWaiting } = options;
+    this.#tools = { maxWaiting, replays, pace, meter: metrics.streams, release: (feed) => this.#release(feed) };
+    const { tracing = noTracing, onPushed } = options;
+    this.#feedOptions = {
+      topics,
+      log,
+      replays,
+      logger,
+      tracing,
+      onPushed,
+      onClosed: ({ topic }) => this.#feeds.delete(topic),
+    };
     options.topics.onRestored(() => void this.sweep());
     this.#timer = setInterval(() => void this.sweep(), options.sweepIntervalMs).unref();
   }

@@ -28,6 +28,8 @@ export interface InboxFeedOptions {
   replays: InboxReplays;
   logger: Logger;
   tracing: Tracing;
+  /** Told how many listeners were told of an event. Must not throw. */
+  onPushed?: ((address: InboxAddress, listeners: number) => void) | undefined;
   onClosed: (feed: InboxFeed) => void;
 }
 
@@ -160,6 +162,7 @@ export class InboxFeed {
     this.#head = { epoch, version, totalCount, unreadCount, horizon: this.#head.horizon };
     const push = (): void => {
       for (const listener of this.#listeners) listener.push(event);
+      this.#options.onPushed?.(this.address, this.#listeners.size);
     };
     if (event.traceparent === undefined || this.#listeners.size === 0) push();
     else inSpan(this.#beginPush(event.traceparent), push);

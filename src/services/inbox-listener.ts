@@ -1,6 +1,7 @@
 import { CarillonError } from '../errors.ts';
 import type { StreamMeter } from '../metrics/meters.ts';
 import { asTenant } from '../scope.ts';
+import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH } from './cursor.ts';
 import { reachDatabase } from './database-failure.ts';
 import { END, type EventSink, type EventSource, nextEvent } from './event-source.ts';
@@ -22,11 +23,15 @@ export class SlowConsumerError extends CarillonError {
 /** What nobody has put anything into: most listeners wait with nothing in hand. Never changed. */
 const NOTHING: StreamEvent[] = [];
 
+export type Pace = (address: InboxAddress, events: number, isWanted: () => boolean) => Promise<void>;
+
 /** What all listeners of a hub share. */
 export interface ListenerTools {
   readonly maxWaiting: number;
   readonly replays: Pick<InboxReplays, 'after'>;
   readonly meter: StreamMeter;
+  /** Resolves when so many events of the log may be read for the sake of this inbox, or are wanted no more. */
+  readonly pace: Pace | undefined;
   /** Drops a listener's hold on its feed. */
   readonly release: (feed: InboxFeed) => void;
 }
@@ -194,7 +199,10 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
   async #readPage(reader: ReplayReader): Promise<void> {
     this.#isReading = true;
     try {
-      const replay = await reachDatabase(asTenant(this.#feed.address.tenantId, () => reader.next()));
+      const { address } = this.#feed;
+      if (reader.toPayFor > 0) await this.#tools.pace?.(address, reader.toPayFor, () => !this.#ended);
+      if (this.#ended) return;
+      const replay = await reachDatabase(asTenant(address.tenantId, () => reader.next()));
       if (!this.#ended) this.#turnTo(reader, replay);
     } catch (error) {
       this.fail(error as Error);

@@ -38,11 +38,11 @@ type Row = HeadRow & { nth: number } & (ChangeRow | { kind: null });
 
 /** Rows of a reader's first page: few, as many readers come at once after a restart, and most missed little. */
 const FIRST_PAGE = 20;
-const FURTHER_PAGE = 200;
+const FURTHER_PAGE = 50;
 
-/** Readers that share one statement, so that no answer holds more than a few thousand rows. */
-const READERS_OF_FIRST = 200;
-const READERS_OF_FURTHER = 10;
+/** Readers that share one statement: no answer holds up everything else for longer than two thousand rows do. */
+const READERS_OF_FIRST = 100;
+const READERS_OF_FURTHER = 5;
 
 const STATEMENTS = 2;
 
@@ -104,6 +104,11 @@ export class ReplayReader {
     this.#ask = { ...this.#ask, after: reached, known };
     this.#isFirst = false;
     return replay;
+  }
+
+  /** What the next page may hold of events, about; none of its first one, which every reader has. */
+  get toPayFor(): number {
+    return this.#isFirst ? 0 : FURTHER_PAGE;
   }
 
   /** The version up to which pages have been read. */

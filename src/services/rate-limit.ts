@@ -9,41 +9,60 @@ const MAX_UNTOLD = 10_000;
 const PIPELINE = 1000;
 
 /**
- * One limit of many keys. Counts here and decides at once; with `shared` it also adds what it has admitted to the count
- * of all instances, and refuses a key for the rest of the common window once that is used up.
+ * One limit of many keys: a bucket of points for each, which fills steadily. Counts here and decides at once; with
+ * `shared` it also adds what it has admitted to the count of all instances, and takes out of the bucket what the others
+ * have admitted.
  *
  * The memory limiter of rate-limiter-flexible is not used for what is counted here: it answers by a promise, when what
- * comes next on the same socket may have been served already, keeps a timer for each key, and has no bound on keys.
+ * comes next on the same socket may have been served already, keeps a timer for each key, has no bound on keys, and
+ * counts in windows, at whose beginning all that is allowed may come at once.
  */
 export class RateLimit {
   readonly tallies: Tallies;
   readonly #points: number;
+  readonly #durationMs: number;
   readonly #shared: SharedCount | undefined;
   #untold = new Map<string, Tally>();
 
-  constructor(name: string, { points, durationMs }: Rate, shared?: SharedCounts) {
-    this.#points = points;
-    this.tallies = new Tallies(durationMs);
-    this.#shared = shared?.count(name, { points, durationMs });
+  constructor(name: string, rate: Rate, shared?: SharedCounts) {
+    this.#points = rate.points;
+    this.#durationMs = rate.durationMs;
+    this.tallies = new Tallies(rate);
+    this.#shared = shared?.count(name, rate);
   }
 
   /** Whether so many points may be spent now. More than there are at all count as all that there are. */
-  allows({ spent, blockedUntilMs }: Tally, points: number, nowMs: number): boolean {
-    return blockedUntilMs <= nowMs && spent + Math.min(points, this.#points) <= this.#points;
+  allows(tally: Tally, points: number): boolean {
+    if (tally.spent + Math.min(points, this.#points) > this.#points) return false;
+    if (tally.refusals > 0 && tally.spent <= this.#points / 2) tally.refusals = 0;
+    return true;
   }
 
-  /** Milliseconds until a key that is refused is worth another attempt. */
-  waitOf({ endsAtMs, blockedUntilMs }: Tally, nowMs: number): number {
-    return (blockedUntilMs > nowMs ? blockedUntilMs : endsAtMs) - nowMs;
+  /** Milliseconds until so many points may be spent. */
+  waitOf({ spent }: Tally, points: number): number {
+    const missing = spent + Math.min(points, this.#points) - this.#points;
+    return Math.max(0, (missing * this.#durationMs) / this.#points);
+  }
+
+  /** Takes points that were not asked for, as many of them as there are. */
+  charge(key: string, tally: Tally, points: number): void {
+    const worth = Math.min(points, Math.max(0, this.#points - tally.spent));
+    if (worth > 0) this.spend(key, tally, worth);
+  }
+
+  /** Gives back what was spent just now. */
+  refund(key: string, tally: Tally, points: number): void {
+    this.spend(key, tally, -Math.min(points, tally.spent));
   }
 
   spend(key: string, tally: Tally, points: number): void {
     const worth = Math.min(points, this.#points);
     tally.spent += worth;
     if (!this.#shared) return;
-    if (tally.untold === 0) {
+    if (!tally.isListed) {
       if (this.#untold.size >= MAX_UNTOLD) return;
       this.#untold.set(key, tally);
+      tally.isListed = true;
     }
     tally.untold += worth;
   }
@@ -52,20 +71,33 @@ export class RateLimit {
   async share(): Promise<void> {
     const shared = this.#shared;
     if (!shared || this.#untold.size === 0) return;
-    const told = [...this.#untold].map(([key, tally]) => ({ key, tally, points: tally.untold }));
+    const told = [...this.#untold]
+      .map(([key, tally]) => ({ key, tally, points: Math.floor(tally.untold) }))
+      .filter(({ points }) => points > 0);
+    for (const tally of this.#untold.values()) tally.isListed = false;
     this.#untold = new Map();
-    for (const { tally } of told) tally.untold = 0;
+    // Windows of Redis count whole points; what is left is told with what comes next.
+    for (const { tally, points } of told) tally.untold -= points;
     try {
       for (let start = 0; start < told.length; start += PIPELINE) {
         await Promise.all(
           told.slice(start, start + PIPELINE).map(async ({ key, tally, points }) => {
-            const { spent, leftMs } = await shared.add(key, points);
-            if (spent >= this.#points) tally.blockedUntilMs = Math.round(performance.now()) + leftMs;
+            this.#learn(tally, points, await shared.add(key, points));
           }),
         );
       }
     } catch {
       // Redis is away, which its connection tells: the limits of this process hold.
     }
+  }
+
+  /** Takes out what the others have admitted since the last time. */
+  #learn(tally: Tally, own: number, { spent, leftMs }: { spent: number; leftMs: number }): void {
+    const now = Math.round(performance.now());
+    const isSameWindow = now < tally.commonEndsAtMs && spent >= tally.common + own;
+    const ofOthers = spent - own - (isSameWindow ? tally.common : 0);
+    tally.common = spent;
+    tally.commonEndsAtMs = now + leftMs;
+    tally.spent = Math.min(this.#points, tally.spent + ofOthers);
   }
 }

@@ -1,12 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { CarillonError } from '../errors.ts';
 import type { LimitedDoor, Limit, Metrics } from '../metrics/metrics.ts';
-import { type InboxAddress, inboxKey } from './caller.ts';
+import { type Caller, type InboxAddress, hasRole, inboxKey } from './caller.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { SharedCounts } from './shared-counts.ts';
+import type { Tally } from './tallies.ts';
 
 export interface RateLimitsOptions {
-  config: Pick<Config, 'rateLimits' | 'rateLimitUser' | 'rateLimitTenant' | 'rateLimitAddress'>;
+  config: Pick<Config, 'rateLimits' | 'rateLimitUser' | 'rateLimitSender' | 'rateLimitTenant' | 'rateLimitAddress'>;
   /** Where instances add up what they have admitted; each counts for itself without. */
   shared?: SharedCounts | undefined;
   metrics: Pick<Metrics, 'limited'>;
@@ -15,17 +17,73 @@ export interface RateLimitsOptions {
 /** How often what was admitted is told to other instances. */
 const SHARE_EVERY_MS = 1000;
 
-/** A point is worth this much of what `MAX_QUERY_COST` measures. */
-export const COST_PER_POINT = 1000;
+/** A point is worth this much of what `MAX_QUERY_COST` measures: about what a small request or a send takes to serve. */
+export const COST_PER_POINT = 100;
 
-/** Each id of a batch costs as much as a field of the root. */
-const COST_PER_ID = 10;
+/** Of one id of a batch. */
+const COST_PER_ID = 2;
+
+/** Values that a notification has. */
+const VALUES_PER_ITEM = 12;
+
+const EVENTS_PER_POINT = 10;
+
+/** Listeners of one inbox that are told for nothing. */
+const FREE_LISTENERS = 20;
+const PUSHES_PER_POINT = 20;
+
+/** A document that is not known yet costs a point for so many characters: it is parsed and validated. */
+const CHARACTERS_PER_POINT = 250;
+
+/** A body costs a point for so many bytes. */
+const BYTES_PER_POINT = 8192;
+
+/** What it takes to open a WebSocket and to close it. */
+export const POINTS_OF_SOCKET = 3;
+
+/** Of a token that is none, to its address, beyond what the request is worth. */
+export const POINTS_OF_BAD_TOKEN = 4;
+
+/** What hardly costs anything, such as a ping. */
+export const TRIFLE = 0.1;
 
 /** What a request of this cost, with so many ids, is worth. At least one. */
 export const pointsOf = (cost: number, ids = 0): number =>
   Math.max(1, Math.ceil((cost + COST_PER_ID * ids) / COST_PER_POINT));
 
 export const pointsOfIds = (ids: number): number => pointsOf(0, ids);
+
+/** What a page of whole notifications is worth. */
+export const pointsOfPage = (items: number): number => pointsOf(items * VALUES_PER_ITEM);
+
+/** What so many events are worth that are read back from the log. */
+export const pointsOfEvents = (events: number): number => events / EVENTS_PER_POINT;
+
+/** What it is worth to tell so many listeners of one inbox of one event. A user's devices are free. */
+export const pointsOfPush = (listeners: number): number => Math.max(0, listeners - FREE_LISTENERS) / PUSHES_PER_POINT;
+
+/** What the text of a document that has to be parsed adds to that. */
+export const pointsOfDocument = (characters: number): number => Math.floor(characters / CHARACTERS_PER_POINT);
+
+/** What a body of this size adds to that. */
+export const pointsOfBytes = (bytes: number): number => Math.floor(bytes / BYTES_PER_POINT);
+
+/** Who is refused more often is answered later, so that asking on and on is no faster than waiting. */
+const PROMPT_REFUSALS = 20;
+const LEAST_HOLD_MS = 1000;
+const MORE_HOLD_MS = 25;
+const MOST_HOLD_MS = 5000;
+
+function holdOf(refusals: number): number {
+  const more = refusals - PROMPT_REFUSALS;
+  return more > 0 ? Math.min(LEAST_HOLD_MS + MORE_HOLD_MS * more, MOST_HOLD_MS) : 0;
+}
+
+/** Who waits for points is looked at again so often: it may have gone. */
+const LOOK_MS = 1000;
+
+/** Whoever spends: of an inbox, and with roles if any are known. */
+export type Spender = InboxAddress & Partial<Pick<Caller, 'roles'>>;
 
 const MESSAGES = {
   user: 'This user asks for too much. Wait before the next request.',
@@ -38,11 +96,14 @@ const MESSAGES = {
  * nobody waits for Redis. With it, instances add up what they have admitted once a second, and each refuses what is past
  * the sum: together they may admit about a second's worth too much. While Redis is away the limits of each process hold.
  *
- * A limit is a number of points in a window, which begins with the first that is spent. What is refused costs nothing.
+ * A limit is a bucket of points, which fills steadily. What is refused costs nothing; yet those who go on asking although
+ * they are refused are to be answered later, by `holdMs` of the error.
  */
 export class RateLimits implements Disposable {
-  readonly #limits: Readonly<Record<'user' | 'tenant' | 'address', RateLimit>> | undefined;
+  readonly #limits: Readonly<Record<'user' | 'sender' | 'tenant' | 'address', RateLimit>> | undefined;
   readonly #metrics: RateLimitsOptions['metrics'];
+  /** By user: the last of those that wait for points. */
+  readonly #lanes = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -51,6 +112,7 @@ export class RateLimits implements Disposable {
     if (config.rateLimits === 'off') return;
     this.#limits = {
       user: new RateLimit('user', config.rateLimitUser, shared),
+      sender: new RateLimit('sender', config.rateLimitSender, shared),
       tenant: new RateLimit('tenant', config.rateLimitTenant, shared),
       address: new RateLimit('address', config.rateLimitAddress, shared),
     };
@@ -62,14 +124,18 @@ export class RateLimits implements Disposable {
     return this.#limits !== undefined;
   }
 
-  /** A request or an upgrade from this address. @throws CarillonError RATE_LIMITED. */
-  spendOfAddress(address: string, door: LimitedDoor): void {
+  /**
+   * A request, an upgrade or a part of one, from this address. It pays for strangers: what turns out to be from a user, who
+   * pays then, is given back.
+   *
+   * @throws CarillonError RATE_LIMITED.
+   */
+  spendOfAddress(address: string, door: LimitedDoor, points = 1): void {
     const limit = this.#limits?.address;
-    if (!limit) return;
-    const now = Math.round(performance.now());
-    const tally = limit.tallies.of(address, now);
-    if (!limit.allows(tally, 1, now)) throw this.#refusal('address', limit.waitOf(tally, now), door);
-    limit.spend(address, tally, 1);
+    if (!limit || points === 0) return;
+    const tally = limit.tallies.of(address, Math.round(performance.now()));
+    if (!limit.allows(tally, points)) throw this.#refusal('address', limit, tally, points, door);
+    limit.spend(address, tally, points);
   }
 
   /**
@@ -77,25 +143,90 @@ export class RateLimits implements Disposable {
    *
    * @throws CarillonError RATE_LIMITED; then nothing is spent.
    */
-  spend(who: InboxAddress, points: number, door: LimitedDoor): void {
-    if (!this.#limits) return;
-    const { user, tenant } = this.#limits;
+  spend(who: Spender, points: number, door: LimitedDoor): void {
+    if (!this.#limits || points === 0) return;
+    const { tenant } = this.#limits;
+    const user =
+      who.roles && hasRole({ roles: who.roles }, 'sender', 'admin') ? this.#limits.sender : this.#limits.user;
     const now = Math.round(performance.now());
     const ofUser = inboxKey(who);
     const tallyOfUser = user.tallies.of(ofUser, now);
-    if (!user.allows(tallyOfUser, points, now)) throw this.#refusal('user', user.waitOf(tallyOfUser, now), door);
+    if (!user.allows(tallyOfUser, points)) throw this.#refusal('user', user, tallyOfUser, points, door);
     const tallyOfTenant = tenant.tallies.of(who.tenantId, now);
-    if (!tenant.allows(tallyOfTenant, points, now)) {
-      throw this.#refusal('tenant', tenant.waitOf(tallyOfTenant, now), door);
-    }
+    if (!tenant.allows(tallyOfTenant, points)) throw this.#refusal('tenant', tenant, tallyOfTenant, points, door);
     user.spend(ofUser, tallyOfUser, points);
     tenant.spend(who.tenantId, tallyOfTenant, points);
   }
 
-  #refusal(limit: keyof typeof MESSAGES, waitMs: number, door: LimitedDoor): CarillonError {
-    this.#metrics.limited(limit, door);
-    return new CarillonError('RATE_LIMITED', MESSAGES[limit], {
+  /** Spends these points of an address if it has them. */
+  canPay(address: string, points: number): boolean {
+    const limit = this.#limits?.address;
+    if (!limit) return true;
+    const tally = limit.tallies.of(address, Math.round(performance.now()));
+    if (!limit.allows(tally, points)) return false;
+    limit.spend(address, tally, points);
+    return true;
+  }
+
+  /** Gives back to an address what a user has paid for. */
+  refundAddress(address: string, points: number): void {
+    const limit = this.#limits?.address;
+    limit?.refund(address, limit.tallies.of(address, Math.round(performance.now())), points);
+  }
+
+  /** Counts what has cost an address more than it spent. */
+  chargeOfAddress(address: string, points: number): void {
+    const limit = this.#limits?.address;
+    limit?.charge(address, limit.tallies.of(address, Math.round(performance.now())), points);
+  }
+
+  /** Counts what is done for the sake of a user without being asked for just now. */
+  charge(who: InboxAddress, points: number): void {
+    const limit = this.#limits?.user;
+    const key = inboxKey(who);
+    limit?.charge(key, limit.tallies.of(key, Math.round(performance.now())), points);
+  }
+
+  /**
+   * Spends so many points of a user as soon as there are as many; those of one user one after the other, in the order of
+   * the calls. Resolves at once, with nothing spent, when it is its turn and `isWanted` says no.
+   */
+  pace(who: InboxAddress, points: number, isWanted: () => boolean): Promise<void> {
+    const key = inboxKey(who);
+    const turn = (this.#lanes.get(key) ?? Promise.resolve()).then(async () => {
+      for (let waitMs = 1; waitMs > 0 && !this.#isOver && isWanted(); ) {
+        waitMs = this.#take(key, points);
+        if (waitMs > 0) await delay(Math.min(waitMs, LOOK_MS), undefined, { ref: false });
+      }
+      if (this.#lanes.get(key) === turn) this.#lanes.delete(key);
+    });
+    this.#lanes.set(key, turn);
+    return turn;
+  }
+
+  /** Spends, or tells how long to wait. */
+  #take(key: string, points: number): number {
+    const limit = this.#limits?.user;
+    if (!limit) return 0;
+    const tally = limit.tallies.of(key, Math.round(performance.now()));
+    if (!limit.allows(tally, points)) return Math.max(1, limit.waitOf(tally, points));
+    limit.spend(key, tally, points);
+    return 0;
+  }
+
+  #refusal(
+    name: keyof typeof MESSAGES,
+    limit: RateLimit,
+    tally: Tally,
+    points: number,
+    door: LimitedDoor,
+  ): CarillonError {
+    this.#metrics.limited(name, door);
+    const waitMs = limit.waitOf(tally, points);
+    tally.refusals += 1;
+    return new CarillonError('RATE_LIMITED', MESSAGES[name], {
       retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
+      holdMs: holdOf(tally.refusals),
     });
   }
 
@@ -104,8 +235,7 @@ export class RateLimits implements Disposable {
   }
 
   async #share(): Promise<void> {
-    const { user, tenant, address } = this.#limits ?? {};
-    for (const limit of [user, tenant, address]) await limit?.share();
+    for (const limit of Object.values(this.#limits ?? {})) await limit.share();
     if (!this.#isOver) this.#shareLater();
   }
 

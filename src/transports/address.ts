@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js';
 const MAX_REMEMBERED = 1000;
 
 /** By whose address a request is limited. */
-export type AddressOf = (request: IncomingMessage) => string;
+export type AddressOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
 
 /** An IPv4 address as a socket of IPv6 sees it. */
 const MAPPED = '::ffff:';
@@ -26,7 +26,7 @@ export function createAddressOf(proxies: readonly string[] | undefined): Address
   return (request) => {
     const own = request.socket.remoteAddress ?? '';
     if (request.headers['x-forwarded-for'] === undefined || !isTrusted(own)) return keyOf(own);
-    const last = proxyAddr(request, isTrusted);
+    const last = proxyAddr(request as IncomingMessage, isTrusted);
     const address = isIP(last) ? last : (WITH_PORT.exec(last)?.[1] ?? '');
     return keyOf(isIP(address) ? address : own);
   };

@@ -6,7 +6,7 @@ import type { SpanOptions } from '../tracing/spans.ts';
 const TEXT_FRAME = 0x81;
 
 /** Messages of one peer that may be refused one after the other for their number, before it is told to go. */
-export const MAX_REFUSED = 3000;
+export const MAX_REFUSED = 30;
 
 /** Of the spans of messages. */
 export const WEBSOCKET: SpanOptions = { kind: 'server', attributes: { 'network.protocol.name': 'websocket' } };
@@ -55,6 +55,13 @@ export class PeerSocket extends WebSocket {
 
   cutOff(): void {
     this.terminate();
+  }
+
+  /** Reads nothing from the peer for so long. */
+  holdOff(ms: number): void {
+    if (ms <= 0) return;
+    this.pause();
+    setTimeout(() => this.resume(), ms).unref();
   }
 
   /** Says which stream it is on, before anything is written. */

@@ -86,7 +86,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       config.introspection === 'on' || (config.introspection === 'auto' && config.nodeEnv !== 'production'),
     trusted: config.trustedDocuments,
   });
-  const { maxBodyBytes } = config;
+  const { maxBodyBytes, maxBodyValues } = config;
   const { demoToken } = options;
   const graphqlHttp = createGraphQLHttp({
     operations,
@@ -97,6 +97,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics,
     logger,
     maxBodyBytes,
+    maxBodyValues,
     demoToken,
   });
   const graphqlSocket = new GraphQLSocketDoor({
@@ -109,7 +110,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger,
     tracing,
     maxMessageBytes: maxBodyBytes,
+    maxMessageValues: maxBodyValues,
     maxOperationsPerSocket: config.maxOperationsPerSocket,
+    maxConnectionsPerUser: config.maxConnectionsPerUser,
     connectionInitTimeoutMs: config.connectionInitTimeout,
     pingIntervalMs: config.graphqlPingInterval,
   });
@@ -135,6 +138,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const serverOptions: ServerOptions = {
     requestTimeout: config.requestTimeout,
+    keepAliveTimeout: config.keepAliveTimeout,
     // HTTP clients that would like HTTP/2 ask for h2c; what is no WebSocket is an ordinary request.
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   };
@@ -154,6 +158,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     version: options.version,
     demo: options.demo,
     maxBodyBytes,
+    maxBodyValues,
     requestTimeoutMs: config.requestTimeout,
     createServer: (restHandler) =>
       createServer(serverOptions, (request: IncomingMessage, response: ServerResponse) => {

@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { WebSocketServer } from 'ws';
 import { CarillonError, MASKED_MESSAGE, forbidden, notFound } from '../errors.ts';
 import { type Logger, currentLogScope, inLogScope } from '../logger.ts';
-import type { RateLimits } from '../services/rate-limits.ts';
+import { POINTS_OF_BAD_TOKEN, POINTS_OF_SOCKET, type RateLimits } from '../services/rate-limits.ts';
 import type { AddressOf } from './address.ts';
+import { hold } from './hold.ts';
 import { isOriginAllowed } from './origin.ts';
 import { requestIdOf } from './request-id.ts';
 
@@ -40,6 +41,10 @@ export function createUpgradeRouter({ doors, allowedOrigins, rateLimits, address
         await route();
         socket.off('error', ignore);
       } catch (error) {
+        if (error instanceof CarillonError && error.code === 'UNAUTHENTICATED') {
+          rateLimits.chargeOfAddress(addressOf(request), POINTS_OF_BAD_TOKEN);
+        }
+        await hold(error);
         if (!(error instanceof CarillonError)) logger.error({ err: error, path }, 'a WebSocket upgrade failed');
         refuse(
           socket,
@@ -49,7 +54,7 @@ export function createUpgradeRouter({ doors, allowedOrigins, rateLimits, address
     });
 
     async function route(): Promise<void> {
-      if (rateLimits.isOn) rateLimits.spendOfAddress(addressOf(request), 'upgrade');
+      if (rateLimits.isOn) rateLimits.spendOfAddress(addressOf(request), 'upgrade', POINTS_OF_SOCKET);
       if (!door) throw notFound('WebSocket address');
       if (!isOriginAllowed(request, allowedOrigins)) throw forbidden('This origin is not allowed.');
       await door(request, socket as IncomingMessage['socket'], head);

@@ -44,6 +44,7 @@ async function main(): Promise<void> {
   tuneForServing();
   processMetrics();
   await tell({ kind: 'ready', url: app.url });
+  await app.warmUp();
   await stopped.promise;
   try {
     await app[Symbol.asyncDispose]();

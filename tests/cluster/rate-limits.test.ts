@@ -7,8 +7,8 @@ import { type TestRedis, startRedis } from '../support/redis.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 /** So many that looking again and again spends but a small part of them. */
-const POINTS = 100_000;
-const PART = 60_000;
+const POINTS = 1000;
+const PART = 600;
 
 let resources: AsyncDisposableStack;
 let directory: string;
@@ -39,7 +39,7 @@ const isServed = async (at: TestApp, who: Person) => (await ask(at, who)).status
 const isRefused = async (at: TestApp, who: Person) => (await ask(at, who)).status === 429;
 
 describe('instances with one Redis', () => {
-  test('refuse on each of them what their users have spent on all, for the rest of the window', async () => {
+  test('refuse on each of them what their users have spent on all', async () => {
     const [one, other] = await startTwo('1h');
     const [ada, uma] = [person(), person()];
     spend(one, ada, PART);
@@ -50,13 +50,13 @@ describe('instances with one Redis', () => {
       // Whoever is told of the sum first is refused at once; the other one when it next admits something.
       await eventually(() => isRefused(at, ada));
       const refused = await ask(at, ada);
-      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3000);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(await isServed(at, uma)).toBe(true);
     }
   });
 
-  test('serve again when the common window is over', async () => {
-    const [one, other] = await startTwo('2s');
+  test('serve again when there are points again', async () => {
+    const [one, other] = await startTwo('10m');
     const ada = person();
     spend(one, ada, PART);
     spend(other, ada, PART);

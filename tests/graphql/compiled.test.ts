@@ -84,7 +84,7 @@ describe('a compiled operation answers as an interpreted one does:', () => {
     // The compiled one several times: its form is kept.
     for (const operations of [operationsOf(Number.POSITIVE_INFINITY), operationsOf(0), operationsOf(1)]) {
       for (let round = 0; round < 2; round++) {
-        const prepared = operations.prepare(request, callerOf(me), 'post');
+        const prepared = operations.prepare(request, { caller: callerOf(me) }, 'post');
         answers.push(operations.toJson('errors' in prepared ? prepared : await operations.run(prepared)));
       }
     }
@@ -98,7 +98,7 @@ describe('a subscription', () => {
     ... on NotificationAdded { cursor unreadCount notification { title recipientId } } } }`;
 
   async function begin(operations: Operations, who: Person, query = DOCUMENT, variables = {}): Promise<Subscription> {
-    const prepared = operations.prepare({ query, variables }, callerOf(who), 'socket');
+    const prepared = operations.prepare({ query, variables }, { caller: callerOf(who) }, 'socket');
     const begun = 'errors' in prepared ? prepared : await operations.subscribe(prepared);
     if ('errors' in begun) throw begun.errors[0];
     return begun;

@@ -61,6 +61,21 @@ describe('an operation', () => {
     expect(await errorsOf({ query: spread })).toEqual(refusedFor(30, 'aliases', 32));
   });
 
+  test('may have fields with a selection that come again as often as aliases, on one level or on many', async () => {
+    const again = (count: number) => `{ ${times(count, () => 'notifications { totalCount }')} }`;
+    expect(await errorsOf({ query: again(31) })).toEqual([]);
+    expect(await errorsOf({ query: again(32) })).toEqual(refusedFor(30, 'aliases', 31));
+    const within = times(2, () => `notifications { ${times(16, () => 'nodes { id }')} }`);
+    expect(await errorsOf({ query: `{ ${within} }` })).toEqual(refusedFor(30, 'aliases', 31));
+    expect(await errorsOf({ query: `{ ${times(40, () => 'unreadCount')} }` })).toEqual([]);
+  });
+
+  test('has at most ten of its faults told, and that there are more', async () => {
+    const errors = await errorsOf({ query: `{ ${times(500, (n) => `a${n}`)} }` });
+    expect(errors).toHaveLength(11);
+    expect(errors.at(-1)?.message).toMatch(/^Too many validation errors/);
+  });
+
   test('may have 50 directives, and no more', async () => {
     const query = (count: number) => `{ ${times(count, () => 'unreadCount @include(if: true)')} }`;
     expect(await errorsOf({ query: query(50) })).toEqual([]);
@@ -80,7 +95,7 @@ describe('an operation', () => {
       ${times(8, (n) => `p${n}: notifications(first: $first) { edges { node { ${times(30, () => 'id')} } } }`)}
     }`;
     expect(await errorsOf({ query, variables: { first: 10 } })).toEqual([]);
-    const refused = refusedFor(20_000, 'values in its answer', 8 * (10 + 1 + 100 * 31));
+    const refused = refusedFor(10_000, 'values in its answer', 8 * (10 + 1 + 100 * 31));
     expect(await errorsOf({ query, variables: { first: 100 } })).toEqual(refused);
     expect(await errorsOf({ query })).toEqual(refused);
   });
@@ -93,11 +108,13 @@ describe('an operation', () => {
   });
 
   test('of fragments that double at each step is refused at once', async () => {
-    const fragments = times(
-      60,
-      (n) => `fragment F${n} on Query { ${n === 59 ? 'unreadCount' : `...F${n + 1} ...F${n + 1}`} }`,
-    );
-    const [error] = await errorsOf({ query: `{ ...F0 } ${fragments}` });
+    const doubling = (count: number) =>
+      `{ ...F0 } ${times(
+        count,
+        (n) => `fragment F${n} on Query { ${n === count - 1 ? 'unreadCount' : `...F${n + 1} ...F${n + 1}`} }`,
+      )}`;
+    expect(await errorsOf({ query: doubling(60) })).toEqual(refusedFor(30, 'operations and fragments', 61));
+    const [error] = await errorsOf({ query: doubling(29) });
     expect(error).toMatchObject({ code: 'BAD_USER_INPUT', message: expect.stringContaining('values in its answer') });
   });
 

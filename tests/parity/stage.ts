@@ -19,6 +19,8 @@ export const vera = personOf('vera');
 /** Who attacks, with a good token and no roles. */
 export const mallory = personOf('mallory');
 
+const ENOUGH = '1000000/10s';
+
 /** The server, what vera has, and the connections of those who attack. */
 export class Stage implements AsyncDisposable {
   readonly app: TestApp;
@@ -46,6 +48,10 @@ export class Stage implements AsyncDisposable {
         JWT_PUBLIC_KEY: publicKeys,
         NODE_ENV: 'production',
         SEND_POLICY: 'privileged',
+        // All of this comes from few users at one address, and is to meet what is behind the limits.
+        RATE_LIMIT_USER: ENOUGH,
+        RATE_LIMIT_ADDRESS: ENOUGH,
+        MAX_BODY_VALUES: '100000',
       },
     });
     const stage = new Stage(app);

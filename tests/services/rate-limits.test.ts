@@ -1,7 +1,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { CarillonError } from '../../src/errors.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
-import { RateLimits, pointsOf } from '../../src/services/rate-limits.ts';
+import {
+  RateLimits,
+  pointsOf,
+  pointsOfBytes,
+  pointsOfDocument,
+  pointsOfEvents,
+  pointsOfPage,
+  pointsOfPush,
+} from '../../src/services/rate-limits.ts';
 import { eventually } from '../support/eventually.ts';
 
 const rate = (points: number, durationMs = 3_600_000) => ({ points, durationMs });
@@ -9,6 +17,7 @@ const user = (userId: string, tenantId = 'acme') => ({ userId, tenantId });
 
 interface Rates {
   user?: ReturnType<typeof rate>;
+  sender?: ReturnType<typeof rate>;
   tenant?: ReturnType<typeof rate>;
   address?: ReturnType<typeof rate>;
   rateLimits?: 'on' | 'off';
@@ -19,6 +28,7 @@ const limitsOf = ({ rateLimits = 'on', ...rates }: Rates) =>
     config: {
       rateLimits,
       rateLimitUser: rates.user ?? rate(1000),
+      rateLimitSender: rates.sender ?? rate(1000),
       rateLimitTenant: rates.tenant ?? rate(1000),
       rateLimitAddress: rates.address ?? rate(1000),
     },
@@ -36,8 +46,39 @@ function refusedBy(spend: () => void): CarillonError | undefined {
 }
 
 let limits: RateLimits;
-const spend = (who: { userId: string; tenantId: string }, points = 1) =>
+const spend = (who: { userId: string; tenantId: string; roles?: string[] }, points = 1) =>
   refusedBy(() => limits.spend(who, points, 'rest'));
+
+describe('a user who waits for points', () => {
+  test('spends them as they come, in the order in which they were asked for', async () => {
+    limits = limitsOf({ user: rate(10, 1000) });
+    expect(spend(user('ada'), 10)).toBeUndefined();
+    const order: number[] = [];
+    const begin = performance.now();
+    await Promise.all(
+      [2, 1, 2].map(async (points) =>
+        order.push(await limits.pace(user('ada'), points, () => true).then(() => points)),
+      ),
+    );
+    expect(order).toEqual([2, 1, 2]);
+    // A tenth of a second for each, but for what rounding gives.
+    expect(performance.now() - begin).toBeGreaterThan(450);
+    expect(spend(user('ada'), 6)).toBeDefined();
+  });
+
+  test('spends nothing of others, and nothing when it is wanted no more', async () => {
+    limits = limitsOf({ user: rate(10) });
+    expect(spend(user('ada'), 10)).toBeUndefined();
+    await limits.pace(user('uma'), 10, () => true);
+    expect(spend(user('uma'))).toBeDefined();
+    let isWanted = true;
+    const waiting = limits.pace(user('ada'), 1, () => isWanted);
+    isWanted = false;
+    await waiting;
+    await limits.pace(user('sam'), 1, () => false);
+    expect(spend(user('sam'), 10)).toBeUndefined();
+  });
+});
 
 describe('a user', () => {
   beforeEach(() => {
@@ -48,8 +89,12 @@ describe('a user', () => {
     for (let n = 0; n < 3; n++) expect(spend(user('ada'))).toBeUndefined();
     const refused = spend(user('ada'));
     expect(refused?.code).toBe('RATE_LIMITED');
-    expect(refused?.retryAfterSeconds).toBeGreaterThan(3590);
-    expect(refused?.retryAfterSeconds).toBeLessThanOrEqual(3600);
+    // A third of an hour, in which one point comes back.
+    expect(refused?.retryAfterSeconds).toBeGreaterThan(1190);
+    expect(refused?.retryAfterSeconds).toBeLessThanOrEqual(1200);
+    const more = spend(user('ada'), 2);
+    expect(more?.retryAfterSeconds).toBeGreaterThan(2390);
+    expect(more?.retryAfterSeconds).toBeLessThanOrEqual(2400);
   });
 
   test('takes nothing from others, also not from one of the same id in another tenant', () => {
@@ -70,11 +115,39 @@ describe('a user', () => {
     expect(spend(user('ada'), 1)).toBeDefined();
   });
 
-  test('is served again when the window is over', async () => {
+  test('is served again when there are points again', async () => {
     limits = limitsOf({ user: rate(1, 1000) });
     expect(spend(user('ada'))).toBeUndefined();
     expect(spend(user('ada'))?.retryAfterSeconds).toBe(1);
     await eventually(() => spend(user('ada')) === undefined);
+  });
+
+  test('may spend in small parts', () => {
+    for (let n = 0; n < 20; n++) expect(spend(user('ada'), 0.125)).toBeUndefined();
+    expect(spend(user('ada'), 0.5)).toBeUndefined();
+    expect(spend(user('ada'), 0.125)).toBeDefined();
+  });
+
+  test('that goes on asking is answered later, until there are points again', async () => {
+    limits = limitsOf({ user: rate(4, 1000) });
+    expect(spend(user('ada'), 4)).toBeUndefined();
+    const holds = Array.from({ length: 25 }, () => spend(user('ada'), 4)?.holdMs);
+    expect(holds.slice(0, 20)).toEqual(Array(20).fill(0));
+    expect(holds.slice(20)).toEqual(Array(5).fill(1000));
+    expect(spend(user('uma'), 4)).toBeUndefined();
+    expect(spend(user('uma'), 1)?.holdMs).toBe(0);
+    await eventually(() => spend(user('ada'), 3) === undefined);
+    await eventually(() => spend(user('ada'), 1) === undefined);
+  });
+
+  test('with the role sender or admin has a limit of its own', () => {
+    limits = limitsOf({ user: rate(3), sender: rate(5) });
+    for (const roles of [['sender'], ['admin'], ['other', 'admin']]) {
+      const who = { ...user(roles.join()), roles };
+      expect([spend(who, 5), spend(who)]).toEqual([undefined, expect.objectContaining({ code: 'RATE_LIMITED' })]);
+    }
+    expect(spend({ ...user('uma'), roles: ['other'] }, 3)).toBeUndefined();
+    expect(spend({ ...user('uma'), roles: ['other'] })).toBeDefined();
   });
 });
 
@@ -104,14 +177,49 @@ test('without rate limits nothing is counted', () => {
   }
 });
 
+test('what is large may be worth more of an address', () => {
+  limits = limitsOf({ address: rate(10) });
+  const from = (points: number) => refusedBy(() => limits.spendOfAddress('192.0.2.1', 'rest', points));
+  expect([from(0), from(8), from(3)?.code, from(2), from(0)]).toEqual([
+    undefined,
+    undefined,
+    'RATE_LIMITED',
+    undefined,
+    undefined,
+  ]);
+});
+
 test.each([
   [0, 0, 1],
   [12, 0, 1],
-  [1000, 0, 1],
-  [1001, 0, 2],
-  [20_000, 0, 20],
-  [12, 98, 1],
-  [12, 1000, 11],
+  [100, 0, 1],
+  [101, 0, 2],
+  [10_000, 0, 100],
+  [12, 44, 1],
+  [12, 1000, 21],
 ])('a cost of %i with %i ids is worth %i points', (cost, ids, points) => {
   expect(pointsOf(cost, ids)).toBe(points);
+});
+
+test('events are worth points where they are many', () => {
+  expect([0, 1, 20, 40, 220].map(pointsOfPush)).toEqual([0, 0, 0, 1, 10]);
+  expect(pointsOfEvents(50)).toBe(5);
+});
+
+test('what an address is given back, or charged beyond, is in its bucket', () => {
+  limits = limitsOf({ address: rate(10) });
+  const from = (points: number) => refusedBy(() => limits.spendOfAddress('192.0.2.1', 'rest', points));
+  limits.refundAddress('192.0.2.1', 5);
+  expect([from(8), from(3)?.code]).toEqual([undefined, 'RATE_LIMITED']);
+  limits.refundAddress('192.0.2.1', 4);
+  expect(from(6)).toBeUndefined();
+  limits.refundAddress('192.0.2.1', 2);
+  limits.chargeOfAddress('192.0.2.1', 100);
+  expect(from(1)?.retryAfterSeconds).toBeLessThanOrEqual(360);
+});
+
+test('a page, a text and a body are worth points by their size', () => {
+  expect([1, 20, 100].map(pointsOfPage)).toEqual([1, 3, 12]);
+  expect([249, 250, 12_345].map(pointsOfDocument)).toEqual([0, 1, 49]);
+  expect([8191, 8192, 2 ** 20].map(pointsOfBytes)).toEqual([0, 1, 128]);
 });

@@ -41,7 +41,10 @@ export interface TestApp extends AsyncDisposable {
   /** Every line that was logged so far. */
   readonly logged: string[];
   legacySocketUrl(query?: Record<string, string>): string;
-  graphql(query: string, options?: { token?: string | undefined; variables?: unknown }): Promise<GraphQLAnswer>;
+  graphql(
+    query: string,
+    options?: { token?: string | undefined; variables?: unknown; headers?: Record<string, string> },
+  ): Promise<GraphQLAnswer>;
   rest(
     method: string,
     path: string,
@@ -83,10 +86,10 @@ export async function startApp({ env = {}, databaseUrl }: TestAppOptions = {}): 
     logged,
     legacySocketUrl: (query = {}) =>
       `${app.url.replace('http', 'ws')}/api/v1/notifications/ws?${new URLSearchParams(query).toString()}`,
-    async graphql(query, { token, variables } = {}) {
+    async graphql(query, { token, variables, headers = {} } = {}) {
       const response = await fetch(`${app.url}/graphql`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json', ...withToken(token) },
+        headers: { 'content-type': 'application/json', accept: 'application/json', ...withToken(token), ...headers },
         body: JSON.stringify({ query, variables }),
       });
       const { data, errors } = (await response.json()) as GraphQLAnswer;

@@ -13,10 +13,13 @@ import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import { badRequest, refusal } from './errors.ts';
 import { Plan, type PlanOptions } from './plan.ts';
+import { type SizeLimits, checkSize } from './size.ts';
 
 export interface DocumentsOptions {
   /** Most tokens of one document: what a document can cost to parse and validate grows with them. */
   maxTokens: number;
+  /** Of documents, before they are validated. */
+  limits: SizeLimits;
   /** Whether the schema may be asked for, and errors name fields that may have been meant. */
   introspection: boolean;
   /** The texts of the only documents that are served; all when absent. */
@@ -31,10 +34,16 @@ export interface DocumentsOptions {
  */
 const DOCUMENT_CACHE_CHARACTERS = 2 ** 18;
 
+/** Of one document; each takes as long to make as a good document to validate. graphql-js says so where there are more. */
+const MOST_ERRORS = 10;
+
 /** Characters of documents that clients registered by their hash; those are kept as text. */
 const REGISTERED_CHARACTERS = 2 ** 20;
 
 const RULES_WITHOUT_INTROSPECTION = [...specifiedRules, NoSchemaIntrospectionCustomRule];
+
+/** What is thrown here is the answer. */
+type OnUnknown = (characters: number) => void;
 
 /** A valid document. */
 class Document {
@@ -81,11 +90,11 @@ export class Documents {
   }
 
   /**
-   * The operation that a request is for.
+   * The operation that a request is for. `onUnknown` is called before a text is parsed that is not remembered.
    *
    * @throws GraphQLError, or an AggregateError of several, that says what is wrong with the request.
    */
-  plan(query: unknown, operationName: unknown, extensions: unknown): Plan {
+  plan(query: unknown, operationName: unknown, extensions: unknown, onUnknown: OnUnknown = () => {}): Plan {
     const hash = hashIn(extensions);
     const text = hash !== undefined && !query ? this.#textOf(hash) : query;
     if (typeof text !== 'string') throw badRequest(new GraphQLError('The request has no query text.'));
@@ -93,8 +102,8 @@ export class Documents {
       throw refusal('BAD_USER_INPUT', 'operationName must be text.', { status: 400 });
     }
     if (this.#trusted) this.#expectTrusted(text);
-    else if (hash !== undefined && this.#registered.get(hash) !== text) this.#register(hash, text);
-    return this.#document(text).plan(operationName ?? undefined);
+    else if (hash !== undefined && this.#registered.get(hash) !== text) this.#register(hash, text, onUnknown);
+    return this.#document(text, onUnknown).plan(operationName ?? undefined);
   }
 
   #textOf(hash: string): string {
@@ -109,22 +118,27 @@ export class Documents {
     throw refusal('FORBIDDEN', 'This server serves only documents that it knows.', { status: 403, spec: true });
   }
 
-  #register(hash: string, text: string): void {
+  #register(hash: string, text: string, onUnknown: OnUnknown): void {
     if (hashOf(text) !== hash) {
       throw badRequest(new GraphQLError('The hash of the persisted query is not that of its text.'));
     }
     // Only what is valid is worth keeping.
-    this.#document(text);
+    this.#document(text, onUnknown);
     this.#registered.set(hash, text);
   }
 
-  #document(text: string): Document {
+  #document(text: string, onUnknown: OnUnknown): Document {
     const known = this.#known.get(text);
     if (known) return known;
+    onUnknown(text.length);
     const node = this.#parse(text);
-    const { introspection, compileAfter } = this.#options;
+    const { introspection, compileAfter, limits } = this.#options;
+    checkSize(node, limits);
     const rules = introspection ? specifiedRules : RULES_WITHOUT_INTROSPECTION;
-    const errors = validate(schema, node, rules, { hideSuggestions: !introspection });
+    const errors = validate(schema, node, rules, {
+      maxErrors: MOST_ERRORS,
+      hideSuggestions: !introspection,
+    });
     if (errors.length > 0) throw new AggregateError(errors.map(badRequest));
     const document = new Document(node, { compileAfter, hideSuggestions: !introspection });
     this.#known.set(text, document);

@@ -6,10 +6,12 @@ import { CarillonError, closeCodes, shuttingDown } from '../../errors.ts';
 import { inLogScope } from '../../logger.ts';
 import type { DoorMeter } from '../../metrics/door-meter.ts';
 import type { Caller } from '../../services/caller.ts';
+import { POINTS_OF_BAD_TOKEN, POINTS_OF_SOCKET, TRIFLE, pointsOfBytes } from '../../services/rate-limits.ts';
 import { inSpan } from '../../tracing/spans.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
 import { MAX_REFUSED, PeerSocket, WEBSOCKET } from '../peer-socket.ts';
+import { hasMoreValues } from '../json-text.ts';
 import { identify, socketScope } from '../request-id.ts';
 import { withoutHttp } from './errors.ts';
 import type { OperationRequest } from './operations.ts';
@@ -130,6 +132,11 @@ export class GraphQLSocket extends PeerSocket {
       this.pause();
       this.afterDrain(() => this.resume());
     }
+    if (!this.#pay(pointsOfBytes(data.length))) return;
+    if (hasMoreValues(data, this.#door.options.maxMessageValues)) {
+      this.close(closeCodes.messageTooBig, 'The message has too many values');
+      return;
+    }
     let message: Message;
     try {
       message = parseMessage(data.toString());
@@ -142,7 +149,7 @@ export class GraphQLSocket extends PeerSocket {
         void this.#within(() => this.#introduce(message.payload));
         return;
       case MessageType.Ping:
-        this.#answerPing(message.payload);
+        if (this.#pay(TRIFLE)) this.#answerPing(message.payload);
         return;
       case MessageType.Pong:
         return;
@@ -161,6 +168,19 @@ export class GraphQLSocket extends PeerSocket {
   /** Does the work in the log scope of this socket: its events come with none. */
   #within<T>(work: () => T): T {
     return inLogScope(socketScope(this.door, this.requestId, this.caller), work);
+  }
+
+  /** Counts what is no operation; a peer for which that is too much is told to go. */
+  #pay(points: number): boolean {
+    const { rateLimits } = this.#door.options;
+    try {
+      if (this.caller) rateLimits.spend(this.caller, points, this.door);
+      else rateLimits.spendOfAddress(this.address, this.door, points);
+      return true;
+    } catch (error) {
+      this.close(closeCodes.tryAgainLater, clipped((error as CarillonError).message));
+      return false;
+    }
   }
 
   /** A payload goes back as it came; one that is nested beyond the stack cannot be written, and is refused. */
@@ -188,7 +208,8 @@ export class GraphQLSocket extends PeerSocket {
       identify(caller);
       if (this.readyState !== this.OPEN) return;
       connections.check(caller, this.door);
-      rateLimits.spend(caller, 1, this.door);
+      rateLimits.spend(caller, POINTS_OF_SOCKET, this.door);
+      rateLimits.refundAddress(this.address, POINTS_OF_SOCKET);
       this.caller = caller;
       if (tracing.isOn && typeof params?.['traceparent'] === 'string') this.#traceparent = params['traceparent'];
       connections.open(this as this & Connection);
@@ -197,8 +218,10 @@ export class GraphQLSocket extends PeerSocket {
       if (!(error instanceof CarillonError)) {
         logger.error({ err: error }, 'a connection_init failed');
         this.close(closeCodes.internalError, 'Internal server error');
-      } else if (error.code === 'UNAUTHENTICATED') this.close(CloseCode.Forbidden, 'Forbidden');
-      else this.close(closeCodes.tryAgainLater, clipped(error.message));
+      } else if (error.code === 'UNAUTHENTICATED') {
+        rateLimits.chargeOfAddress(this.address, POINTS_OF_BAD_TOKEN);
+        this.close(CloseCode.Forbidden, 'Forbidden');
+      } else this.close(closeCodes.tryAgainLater, clipped(error.message));
     }
   }
 
@@ -218,29 +241,39 @@ export class GraphQLSocket extends PeerSocket {
     }
     if (this.#underWay >= most) {
       const words = `At most ${most} operations may be under way on one socket.`;
-      const errors = [operations.mask(new CarillonError('RATE_LIMITED', words, { retryAfterSeconds: 1 }))];
-      this.refuse(id, errors);
-      this.#countRefusal(errors);
+      this.#refuseMore(id, words);
       return;
     }
     const giveUp = (): void => {
       this.meter.gaveUp();
       this.close(closeCodes.tryAgainLater, 'slow consumer');
     };
-    const prepared = operations.prepare(request, this.caller, 'socket', giveUp);
+    const prepared = operations.prepare(request, { caller: this.caller }, 'socket', giveUp);
     if ('errors' in prepared) {
+      this.holdOff(prepared.holdMs ?? 0);
       this.refuse(id, prepared.errors);
       this.#countRefusal(prepared.errors);
       return;
     }
-    this.#refused = 0;
     const operation = new SocketOperation(this, id, prepared);
+    if (!operation.isFinite && !this.#door.admit(this.caller)) {
+      this.#refuseMore(id, `At most ${this.#door.mostPerUser} subscriptions of one user may be under way.`);
+      return;
+    }
+    this.#refused = 0;
     this.#operations ??= new Map();
     this.#operations.set(id, operation);
     this.#underWay += 1;
     if (operation.isFinite) this.#finite += 1;
     const span = tracing.begin('graphql_ws subscribe', { ...WEBSOCKET, traceparent: this.#traceparent });
     void inSpan(span, () => operation.run(operations));
+  }
+
+  #refuseMore(id: string, words: string): void {
+    const { operations } = this.#door.options;
+    const errors = [operations.mask(new CarillonError('RATE_LIMITED', words, { retryAfterSeconds: 1 }))];
+    this.refuse(id, errors);
+    this.#countRefusal(errors);
   }
 
   /** A peer that does not mind being refused is told to go. */
@@ -254,7 +287,10 @@ export class GraphQLSocket extends PeerSocket {
   over(operation: SocketOperation): void {
     this.#underWay -= 1;
     if (this.#operations?.get(operation.id) === operation) this.#operations.delete(operation.id);
-    if (!operation.isFinite) return;
+    if (!operation.isFinite) {
+      this.#door.left(this.caller as Caller);
+      return;
+    }
     this.#finite -= 1;
     if (this.#isDraining) this.#leaveWhenAnswered();
   }

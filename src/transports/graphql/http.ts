@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { type CarillonError, shuttingDown, unauthenticated } from '../../errors.ts';
+import { CarillonError, shuttingDown, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { RateLimits } from '../../services/rate-limits.ts';
+import { POINTS_OF_BAD_TOKEN, type RateLimits, pointsOfBytes } from '../../services/rate-limits.ts';
 import { onRoute } from '../../tracing/http.ts';
 import type { AddressOf } from '../address.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type Connections, type EndReason, tokenEnded } from '../connections.ts';
+import { dropBody } from '../drop.ts';
+import { hold } from '../hold.ts';
 import { identify } from '../request-id.ts';
-import { isJson, readJson } from './body.ts';
+import { type BodyLimits, isJson, readJson } from './body.ts';
 import { refusal, withStatus } from './errors.ts';
 import { writeEventStream } from './event-stream.ts';
 import { createGraphiql, isVisit } from './graphiql.ts';
@@ -30,6 +33,7 @@ export interface GraphQLHttpOptions {
   metrics: Metrics;
   logger: Logger;
   maxBodyBytes: number;
+  maxBodyValues: number;
   /** See `createGraphiql`. */
   demoToken?: (() => Promise<string | undefined>) | undefined;
 }
@@ -43,7 +47,7 @@ export interface GraphQLHttpOptions {
  * through `Operations` either way, as on the socket.
  */
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
-  const { operations, connections, rateLimits, addressOf, verify, logger, maxBodyBytes } = options;
+  const { operations, connections, rateLimits, addressOf, verify, logger, maxBodyBytes, maxBodyValues } = options;
   const meter = options.metrics.doors.sse;
   const graphiql = createGraphiql(logger, options.demoToken);
 
@@ -54,14 +58,25 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     try {
       caller = token === undefined ? undefined : await verify(token);
     } catch (error) {
+      rateLimits.chargeOfAddress(addressOf(request), POINTS_OF_BAD_TOKEN);
       return { errors: [withStatus(operations.mask(error))] };
     }
     if (caller) identify(caller);
-    const prepared = operations.prepare(params, caller, request.method === 'GET' ? 'get' : 'post', () => {
-      meter.gaveUp();
-      response.destroy();
-    });
-    if ('errors' in prepared) return prepared;
+    const prepared = operations.prepare(
+      params,
+      { caller, address: addressOf(request) },
+      request.method === 'GET' ? 'get' : 'post',
+      () => {
+        meter.gaveUp();
+        response.destroy();
+      },
+    );
+    const isPaid = caller !== undefined && !('errors' in prepared && prepared.isRateLimited);
+    if (isPaid && rateLimits.isOn) rateLimits.refundAddress(addressOf(request), 1);
+    if ('errors' in prepared) {
+      if (prepared.holdMs) await delay(prepared.holdMs, undefined, { ref: false });
+      return prepared;
+    }
     if (isSubscription(prepared) && !takesEvents(request)) return { errors: [eventsOnly()] };
     return prepared;
   }
@@ -137,14 +152,30 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
   }
 
   const passed: PassedRequests = new WeakMap();
+  const limits: BodyLimits = {
+    maxBodyBytes,
+    maxBodyValues,
+    spend(request, points) {
+      if (points > 0) rateLimits.spendOfAddress(addressOf(request), 'graphql', points);
+    },
+  };
+
+  /** Answers a request of which nothing is run. */
+  async function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+    const isLimited = error instanceof CarillonError;
+    dropBody(request, response, (bytes) => !isLimited && rateLimits.canPay(addressOf(request), pointsOfBytes(bytes)));
+    await hold(error);
+    const told = isLimited ? withStatus(operations.mask(error)) : (error as GraphQLError);
+    writeResult(response, { errors: [told] }, acceptedType(request.headers.accept) ?? 'application/json');
+  }
 
   async function post(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const type = acceptedType(request.headers.accept);
     let body: unknown;
     try {
-      body = await readJson(request, maxBodyBytes);
+      body = await readJson(request, limits);
     } catch (error) {
-      writeResult(response, { errors: [error as GraphQLError] }, type ?? 'application/json');
+      await refuse(request, response, error);
       return;
     }
     if (!isWellFormed(body)) {
@@ -162,11 +193,14 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
   }
 
   let loading: Promise<YogaHandler> | undefined;
-  async function yoga(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function load(): Promise<YogaHandler> {
     loading ??= import('./yoga.ts').then(({ createYogaHandler }) =>
-      createYogaHandler({ passed, answer, logger, maxBodyBytes }),
+      createYogaHandler({ passed, answer, logger, limits }),
     );
-    const handle = await loading;
+    return loading;
+  }
+  async function yoga(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const handle = await load();
     await handle(request, response);
   }
 
@@ -185,8 +219,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       try {
         rateLimits.spendOfAddress(addressOf(request), 'graphql');
       } catch (error) {
-        const type = acceptedType(request.headers.accept) ?? 'application/json';
-        return writeResult(response, { errors: [withStatus(operations.mask(error))] }, type);
+        return refuse(request, response, error);
       }
     }
     if (isVisit(request)) return graphiql(request, response);

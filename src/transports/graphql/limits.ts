@@ -1,14 +1,12 @@
 import { Kind, visit } from 'graphql';
 import { COST_PER_POINT, pointsOf } from '../../services/rate-limits.ts';
-import { refusal } from './errors.ts';
 import type { Plan, Variables } from './plan.ts';
 import { type PageSizes, type Shape, shapeOf } from './shape.ts';
+import { type SizeLimits, expectAtMost } from './size.ts';
 
 /** How large one operation may be; each limit is a setting. */
-export interface OperationLimits extends PageSizes {
+export interface OperationLimits extends PageSizes, SizeLimits {
   maxQueryDepth: number;
-  maxQueryAliases: number;
-  maxQueryDirectives: number;
   maxQueryCost: number;
 }
 
@@ -35,12 +33,12 @@ export class Limits {
   check(plan: Plan, variables: Variables | undefined): void {
     const { maxQueryDepth, maxQueryAliases, maxQueryDirectives, maxQueryCost } = this.#limits;
     const largest = this.#measuresOf(plan).shape;
-    expect('fields within fields', largest.depth, maxQueryDepth);
-    expect('aliases', largest.aliases, maxQueryAliases);
-    expect('directives', largest.directives, maxQueryDirectives);
+    expectAtMost('fields within fields', largest.depth, maxQueryDepth);
+    expectAtMost('aliases', largest.aliases, maxQueryAliases);
+    expectAtMost('directives', largest.directives, maxQueryDirectives);
     // Page sizes may be in the variables; most operations are small enough whatever these say.
     if (largest.cost <= maxQueryCost) return;
-    expect('values in its answer', this.#costOf(plan, variables), maxQueryCost);
+    expectAtMost('values in its answer', this.#costOf(plan, variables), maxQueryCost);
   }
 
   /** The points of rate limits that an operation is worth: by the values of its answer, and the ids of its batches. */
@@ -80,12 +78,4 @@ function argumentsOf({ document, operation }: Plan): Omit<Measures, 'shape'> {
     });
   }
   return { items, variables };
-}
-
-function expect(what: string, found: number, most: number): void {
-  if (found <= most) return;
-  throw refusal('BAD_USER_INPUT', `The operation is too large: ${most} ${what} are allowed, it has ${found}.`, {
-    status: 400,
-    spec: true,
-  });
 }

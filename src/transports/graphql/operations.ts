@@ -6,7 +6,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { type GraphQLContext, schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
 import { type EventSource, isEventSource } from '../../services/event-source.ts';
-import type { RateLimits } from '../../services/rate-limits.ts';
+import { type RateLimits, pointsOfDocument } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
 import { asTenant } from '../../scope.ts';
 import { activeSpan, apart, inChild } from '../../tracing/spans.ts';
@@ -43,7 +43,18 @@ export interface Prepared {
   readonly variables: Variables | undefined;
 }
 
-export type Refused = { readonly errors: readonly GraphQLError[] };
+export interface Refused {
+  readonly errors: readonly GraphQLError[];
+  /** Milliseconds for which the answer is to be kept back. */
+  readonly holdMs?: number;
+  readonly isRateLimited?: boolean;
+}
+
+/** Who asks. What strangers ask for counts for their address. */
+export interface Requester {
+  readonly caller: Caller | undefined;
+  readonly address?: string;
+}
 
 /** A subscription that has begun: its events, and what it makes of them. */
 export interface Subscription {
@@ -77,12 +88,15 @@ export class Operations {
   }
 
   /** Everything before execution. `onSlow` is called when the operation is ended because its reader is too slow. */
-  prepare(request: OperationRequest, caller: Caller | undefined, door: Door, onSlow?: () => void): Prepared | Refused {
+  prepare(request: OperationRequest, requester: Requester, door: Door, onSlow?: () => void): Prepared | Refused {
+    const { caller } = requester;
     try {
       const { query, operationName, variables, extensions } = request;
       // Before the document is looked at, which costs more than most operations.
-      this.#spend(caller, 1, door);
-      const plan = this.#documents.plan(query, operationName, extensions);
+      if (caller) this.#spend(requester, 1, door);
+      const plan = this.#documents.plan(query, operationName, extensions, (characters) =>
+        this.#spend(requester, pointsOfDocument(characters), door),
+      );
       if (plan.operation.operation === 'mutation' && door === 'get') {
         const http = { status: 405, headers: { Allow: 'POST' } };
         throw refusal('BAD_USER_INPUT', 'A mutation cannot be sent by GET; use POST.', http);
@@ -94,20 +108,25 @@ export class Operations {
       const given = (variables ?? undefined) as Variables | undefined;
       this.#limits.check(plan, given);
       const points = this.#points(plan, given);
-      if (points > 1) this.#spend(caller, points - 1, door);
+      this.#spend(requester, points - 1, door);
       const contextValue = { caller, services: this.#options.services, onSlow };
       return { plan, contextValue, variables: given };
     } catch (error) {
       this.#options.metrics.operations.refused();
-      if (error instanceof CarillonError) return { errors: [withStatus(this.mask(error))] };
+      if (error instanceof CarillonError) {
+        const { holdMs, code } = error;
+        return { errors: [withStatus(this.mask(error))], holdMs, isRateLimited: code === 'RATE_LIMITED' };
+      }
       if (error instanceof AggregateError) return { errors: error.errors as GraphQLError[] };
       return { errors: [this.mask(error)] };
     }
   }
 
   /** @throws CarillonError RATE_LIMITED. */
-  #spend(caller: Caller | undefined, points: number, door: Door): void {
-    if (caller) this.#options.rateLimits?.spend(caller, points, door === 'socket' ? 'graphql_ws' : 'graphql');
+  #spend({ caller, address }: Requester, points: number, door: Door): void {
+    const { rateLimits } = this.#options;
+    if (caller) rateLimits?.spend(caller, points, door === 'socket' ? 'graphql_ws' : 'graphql');
+    else if (address !== undefined) rateLimits?.spendOfAddress(address, 'graphql', points);
   }
 
   #points(plan: Plan, variables: Variables | undefined): number {

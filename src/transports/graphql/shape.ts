@@ -48,6 +48,7 @@ const LIST_ARGUMENTS = new Set(['userIds', 'ids']);
 
 /** The schema about itself is bounded by graphql-js (MaxIntrospectionDepthRule), and the same for everybody. */
 const INTROSPECTION = new Set(['__schema', '__type', '__typename']);
+const INTROSPECTION_COST = 2000;
 
 const NOTHING: Shape = { depth: 0, aliases: 0, directives: 0, cost: 0 };
 
@@ -134,7 +135,8 @@ export function shapeOf(
   ): Shape =>
     selections.reduce((shape, node) => {
       if (node.kind === Kind.FIELD) {
-        return INTROSPECTION.has(node.name.value) ? shape : sum(shape, ofField(node, type, page, isRoot));
+        if (!INTROSPECTION.has(node.name.value)) return sum(shape, ofField(node, type, page, isRoot));
+        return node.selectionSet ? sum(shape, { ...NOTHING, cost: INTROSPECTION_COST }) : shape;
       }
       const directives = { ...NOTHING, directives: node.directives?.length ?? 0 };
       const fragment = node.kind === Kind.FRAGMENT_SPREAD ? fragments.get(node.name.value) : undefined;

@@ -3,11 +3,12 @@ import { CloseCode, handleProtocols } from 'graphql-ws';
 import { type Server, WebSocketServer } from 'ws';
 import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
-import type { Caller } from '../../services/caller.ts';
+import { type Caller, type InboxAddress, inboxKey } from '../../services/caller.ts';
 import type { RateLimits } from '../../services/rate-limits.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
 import type { AddressOf } from '../address.ts';
 import type { Connections } from '../connections.ts';
+import { Counts } from '../counts.ts';
 import { Heartbeat } from '../heartbeat.ts';
 import { refuseBadHandshakes, tellRequestIds, upgradeId } from '../upgrade.ts';
 import { GraphQLSocket } from './graphql-socket.ts';
@@ -23,7 +24,9 @@ export interface GraphQLSocketOptions {
   logger: Logger;
   tracing: Tracing;
   maxMessageBytes: number;
+  maxMessageValues: number;
   maxOperationsPerSocket: number;
+  maxConnectionsPerUser: number;
   connectionInitTimeoutMs: number;
   pingIntervalMs: number;
 }
@@ -38,6 +41,7 @@ export class GraphQLSocketDoor implements Disposable {
   readonly #sockets: Server<typeof GraphQLSocket>;
   /** Sockets that have not said who they are, by the moment at which they are given up. */
   readonly #strangers = new Map<GraphQLSocket, number>();
+  readonly #subscriptions = new Counts();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: GraphQLSocketOptions) {
@@ -51,6 +55,8 @@ export class GraphQLSocketDoor implements Disposable {
       maxPayload: options.maxMessageBytes,
       perMessageDeflate: false,
       clientTracking: false,
+      // One message of each peer in a turn of the event loop: others come between those that came together.
+      allowSynchronousEvents: false,
       handleProtocols: (protocols) => handleProtocols(protocols),
       WebSocket: GraphQLSocket,
     });
@@ -77,6 +83,24 @@ export class GraphQLSocketDoor implements Disposable {
       this.#strangers.set(socket, performance.now() + this.options.connectionInitTimeoutMs);
       socket.serve(this, stream);
     });
+  }
+
+  /** Subscriptions of one user that may be under way in this process: two for each of its connections. */
+  get mostPerUser(): number {
+    return 2 * this.options.maxConnectionsPerUser;
+  }
+
+  /** Counts a subscription of a user; false, and nothing is counted, when there are as many as may be. */
+  admit(user: InboxAddress): boolean {
+    const key = inboxKey(user);
+    if (this.#subscriptions.of(key) >= this.mostPerUser) return false;
+    this.#subscriptions.add(key);
+    return true;
+  }
+
+  /** Called when a subscription that was admitted is over. */
+  left(user: InboxAddress): void {
+    this.#subscriptions.remove(inboxKey(user));
   }
 
   /** Called when a peer has begun to say who it is. */

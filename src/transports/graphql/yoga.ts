@@ -4,7 +4,7 @@ import { type GraphQLParams, createYoga } from 'graphql-yoga';
 import { errorKinds } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { schema } from '../../schema/index.ts';
-import { malformed, readJson } from './body.ts';
+import { type BodyLimits, malformed, readJson } from './body.ts';
 import { maskError, refusal } from './errors.ts';
 import type { OperationRequest } from './operations.ts';
 
@@ -23,11 +23,11 @@ export interface YogaOptions {
     response: ServerResponse,
   ) => Promise<ExecutionResult | undefined>;
   logger: Logger;
-  maxBodyBytes: number;
+  limits: BodyLimits;
 }
 
 /** What reads and writes the requests that `createGraphQLHttp` leaves to Yoga: GET, unusual media types. */
-export function createYogaHandler({ passed, answer, logger, maxBodyBytes }: YogaOptions): YogaHandler {
+export function createYogaHandler({ passed, answer, logger, limits }: YogaOptions): YogaHandler {
   return createYoga<{ req: IncomingMessage; res: ServerResponse }>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -55,8 +55,7 @@ export function createYogaHandler({ passed, answer, logger, maxBodyBytes }: Yoga
           if (request.method === 'POST') {
             const { req } = serverContext as unknown as { req: IncomingMessage };
             setRequestParser(
-              async () =>
-                (passed.has(req) ? passed.get(req)?.body : await readJson(req, maxBodyBytes)) as GraphQLParams,
+              async () => (passed.has(req) ? passed.get(req)?.body : await readJson(req, limits)) as GraphQLParams,
             );
           } else if (requestParser) {
             setRequestParser(async (parameters) => withQuery(await tellMalformed(() => requestParser(parameters))));

@@ -3,7 +3,7 @@ import { type Server, WebSocketServer } from 'ws';
 import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Caller } from '../../services/caller.ts';
-import type { RateLimits } from '../../services/rate-limits.ts';
+import { POINTS_OF_SOCKET, type RateLimits } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
 import type { AddressOf } from '../address.ts';
@@ -41,6 +41,8 @@ export class LegacySocketDoor implements Disposable {
       maxPayload: options.maxFrameBytes,
       perMessageDeflate: false,
       clientTracking: false,
+      // One message of each peer in a turn of the event loop: others come between those that came together.
+      allowSynchronousEvents: false,
       WebSocket: LegacySocket,
     });
     refuseBadHandshakes(this.#sockets);
@@ -59,7 +61,8 @@ export class LegacySocketDoor implements Disposable {
     const address = addressOf(request);
     connections.checkAddress(address, 'legacy_ws');
     connections.check(caller, 'legacy_ws');
-    rateLimits.spend(caller, 1, 'legacy_ws');
+    rateLimits.spend(caller, POINTS_OF_SOCKET, 'legacy_ws');
+    rateLimits.refundAddress(address, POINTS_OF_SOCKET);
     this.#accept(request, stream, head, { caller, address }, query.get('since'));
   }
 

@@ -12,6 +12,7 @@ import { inSpan } from '../../tracing/spans.ts';
 import { pointsOfIds } from '../../services/rate-limits.ts';
 import type { TypingEvent, TypingListener } from '../../services/typing.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
+import { hold } from '../hold.ts';
 import { MAX_REFUSED, PeerSocket, WEBSOCKET, textFrame } from '../peer-socket.ts';
 import { asTenant } from '../../scope.ts';
 import { socketScope } from '../request-id.ts';
@@ -208,6 +209,7 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
         error instanceof CarillonError
           ? spelled(error)
           : { code: 'INTERNAL_SERVER_ERROR' as const, message: MASKED_MESSAGE };
+      await hold(error);
       await this.#write(errorMessage(known));
     }
   }

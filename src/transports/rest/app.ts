@@ -8,11 +8,12 @@ import type { Logger } from '../../logger.ts';
 import type { Scrapes } from '../../metrics/scrapes.ts';
 import type { Caller } from '../../services/caller.ts';
 import type { Limits } from '../../services/notification-rules.ts';
-import type { RateLimits } from '../../services/rate-limits.ts';
+import { type RateLimits, pointsOfBytes } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
 import type { Sessions } from '../../services/sessions.ts';
 import type { ConsoleInfo } from '../../web/console.ts';
 import type { AddressOf } from '../address.ts';
+import { hasMoreValues } from '../json-text.ts';
 import { onRoute } from '../../tracing/http.ts';
 import { bearerToken } from '../bearer.ts';
 import { asTenant } from '../../scope.ts';
@@ -60,6 +61,7 @@ export interface RestOptions {
   version: string;
   demo: ConsoleInfo['demo'];
   maxBodyBytes: number;
+  maxBodyValues: number;
   requestTimeoutMs: number;
   /** Makes the HTTP server around the handler of this app. */
   createServer: (handler: (request: IncomingMessage, response: ServerResponse) => void) => Server;
@@ -81,8 +83,11 @@ function withSnakeCaseKeys(input: unknown): unknown {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function parseJson(body: Buffer): unknown {
+function parseJson(body: Buffer, mostValues: number): unknown {
   if (body.length === 0) return undefined;
+  if (hasMoreValues(body, mostValues)) {
+    throw new CarillonError('PAYLOAD_TOO_LARGE', `The body has more than ${mostValues} values.`);
+  }
   try {
     return withSnakeCaseKeys(JSON.parse(utf8.decode(body)));
   } catch {
@@ -100,7 +105,7 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     logger: false,
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreDuplicateSlashes: false },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => void answerClientError(error, socket, { rateLimits, addressOf }),
     frameworkErrors: (error, _request, reply) => {
       sendError(reply, toCarillonError(error) ?? new CarillonError('BAD_USER_INPUT', 'The request is not valid.'));
     },
@@ -121,12 +126,13 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
       if (raw.url !== '/health') rateLimits.spendOfAddress(addressOf(raw), 'rest');
     });
   }
-  installErrors(app, logger);
+  installErrors(app, { logger, rateLimits, addressOf });
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-    parseJson(body),
-  );
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async ({ raw }: FastifyRequest, body: Buffer) => {
+    rateLimits.spendOfAddress(addressOf(raw), 'rest', pointsOfBytes(body.length));
+    return parseJson(body, options.maxBodyValues);
+  });
   app.addHook('preValidation', async (request) => {
     request.query = withSnakeCaseKeys(request.query);
   });
@@ -144,6 +150,7 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     const caller = await verify(bearerToken(request.headers.authorization));
     identify(caller);
     rateLimits.spend(caller, 1, 'rest');
+    if (rateLimits.isOn) rateLimits.refundAddress(addressOf(request.raw), 1);
     callers.set(request, caller);
   });
   // The last of the hooks: what comes of reading the body does not run within what was entered before it.
@@ -172,7 +179,7 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
       };
       notificationRoutes(api, { notifications: services.notifications, limits, callerOf, spendMore });
       recallRoutes(api, { recalls: services.recalls, callerOf });
-      sentRoutes(api, { sent: services.sent, limits, callerOf });
+      sentRoutes(api, { sent: services.sent, limits, callerOf, spendMore });
       api.get('/notifications/ws', { schema: { hide: true } }, () => {
         throw new CarillonError('BAD_USER_INPUT', 'This address speaks WebSocket: connect to it with one.');
       });

@@ -5,6 +5,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CarillonError, MASKED_MESSAGE, badInput } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import { POINTS_OF_BAD_TOKEN, type RateLimits, pointsOfBytes } from '../../services/rate-limits.ts';
+import type { AddressOf } from '../address.ts';
+import { dropBody } from '../drop.ts';
+import { hold } from '../hold.ts';
 
 /** Every refusal of the REST door has this body. */
 export const errorBody = z
@@ -76,13 +80,24 @@ const UNREADABLE_BY_CODE: ReadonlyMap<string | undefined, typeof UNREADABLE> = n
   ['HPE_HEADER_OVERFLOW', { status: 431, message: 'The address and the headers are too large.' }],
 ]);
 
-/** Answers what Node could not read as a request, so that no route ever sees it, and closes. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** Answers what Node could not read as a request, so that no route ever sees it, and closes. It counts like one. */
+export async function answerClientError(
+  { code: fault }: NodeJS.ErrnoException,
+  socket: Socket,
+  { rateLimits, addressOf }: Omit<ErrorsOptions, 'logger'>,
+): Promise<void> {
+  if (fault === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const { status: code, message } = UNREADABLE_BY_CODE.get(error.code) ?? UNREADABLE;
+  try {
+    rateLimits.spendOfAddress(addressOf({ socket, headers: {} }), 'rest');
+  } catch (error) {
+    await hold(error);
+    socket.destroy();
+    return;
+  }
+  const { status: code, message } = UNREADABLE_BY_CODE.get(fault) ?? UNREADABLE;
   const body = JSON.stringify({ code, reason: 'BAD_USER_INPUT', message, metadata: {} });
   socket.end(
     [
@@ -96,21 +111,31 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   );
 }
 
+export interface ErrorsOptions {
+  logger: Logger;
+  rateLimits: RateLimits;
+  addressOf: AddressOf;
+}
+
 /** Gives every failure the contract's body, and every known path the right answer to a foreign method. */
-export function installErrors(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler((error: unknown, request: FastifyRequest, reply) => {
+export function installErrors(app: FastifyInstance, { logger, rateLimits, addressOf }: ErrorsOptions): void {
+  app.setErrorHandler(async (error: unknown, request: FastifyRequest, reply) => {
     const known = toCarillonError(error);
     request.within(() => {
       if (!known) logger.error({ err: error }, 'a REST request failed');
       else if (known.cause !== undefined) logger.warn({ err: known.cause }, known.message);
     });
-    if (known?.code === 'PAYLOAD_TOO_LARGE') {
-      // Read to its end and dropped. Fastify would close at once, and whoever writes all before it reads, such as a proxy,
-      // would be cut off before it came to the answer.
-      reply.removeHeader('connection');
-      request.raw.resume();
+    if (known?.code === 'UNAUTHENTICATED') rateLimits.chargeOfAddress(addressOf(request.raw), POINTS_OF_BAD_TOKEN);
+    // Fastify closes where a body is too large.
+    if (known?.code === 'PAYLOAD_TOO_LARGE') reply.removeHeader('connection');
+    if (known?.code === 'PAYLOAD_TOO_LARGE' || known?.code === 'RATE_LIMITED') {
+      dropBody(request.raw, reply.raw, (bytes) => {
+        return known.code !== 'RATE_LIMITED' && rateLimits.canPay(addressOf(request.raw), pointsOfBytes(bytes));
+      });
     }
+    await hold(known);
     sendError(reply, known ?? new CarillonError('INTERNAL_SERVER_ERROR', MASKED_MESSAGE));
+    return reply;
   });
   // Before the body is read: whatever it is, it is not wanted.
   app.addHook('onRequest', async (request) => {

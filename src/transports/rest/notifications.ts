@@ -5,7 +5,7 @@ import { badInput, forbidden } from '../../errors.ts';
 import type { Caller } from '../../services/caller.ts';
 import { type Limits, notificationFields } from '../../services/notification-rules.ts';
 import type { Notifications } from '../../services/notifications.ts';
-import { pointsOfIds } from '../../services/rate-limits.ts';
+import { pointsOfIds, pointsOfPage } from '../../services/rate-limits.ts';
 import { errorBody, toCarillonError } from './errors.ts';
 import { channels, notificationBody, priorities, toBody, types } from './notification.ts';
 import { pageQuery } from './page-query.ts';
@@ -103,7 +103,7 @@ export function notificationRoutes(
       // A send that is refused at the door counts like one that the service refuses.
       errorHandler(error, req, reply) {
         notifications.refusedAtDoor(toCarillonError(error) ?? error);
-        plain.errorHandler(error, req, reply);
+        return plain.errorHandler(error, req, reply);
       },
     },
     async (req) => {
@@ -153,7 +153,9 @@ export function notificationRoutes(
         unread: only_unread ? true : undefined,
         types: type === undefined ? undefined : [upper(type)],
       };
-      const found = await notifications.listPage(callerOf(req), page, page_size, filter);
+      const caller = callerOf(req);
+      spendMore(caller, pointsOfPage(page_size));
+      const found = await notifications.listPage(caller, page, page_size, filter);
       return { items: found.notifications.map(toBody), total: found.total, page, page_size };
     },
   );

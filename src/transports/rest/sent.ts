@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Caller } from '../../services/caller.ts';
 import type { Limits } from '../../services/notification-rules.ts';
+import { pointsOfPage } from '../../services/rate-limits.ts';
 import type { SentNotifications } from '../../services/sent-notifications.ts';
 import { errorBody } from './errors.ts';
 import { notificationBody, toBody } from './notification.ts';
@@ -12,9 +13,10 @@ export interface SentRoutesOptions {
   sent: SentNotifications;
   limits: Limits;
   callerOf: (request: FastifyRequest) => Caller;
+  spendMore: (caller: Caller, points: number) => void;
 }
 
-export function sentRoutes(plain: FastifyInstance, { sent, limits, callerOf }: SentRoutesOptions): void {
+export function sentRoutes(plain: FastifyInstance, { sent, limits, callerOf, spendMore }: SentRoutesOptions): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   app.get(
     '/notifications/sent',
@@ -37,7 +39,9 @@ export function sentRoutes(plain: FastifyInstance, { sent, limits, callerOf }: S
     },
     async (req) => {
       const { page, page_size } = req.query;
-      const found = await sent.listPage(callerOf(req), page, page_size);
+      const caller = callerOf(req);
+      spendMore(caller, pointsOfPage(page_size));
+      const found = await sent.listPage(caller, page, page_size);
       return { items: found.notifications.map(toBody), page, page_size, has_more: found.hasNextPage };
     },
   );

@@ -150,6 +150,7 @@ const PATHS = [
 ];
 
 const MUTATION = '{"query":"mutation { send(input: { title: \\"a\\", content: \\"b\\" }) { id } }"}';
+const many = `{"query":"{ unreadCount }","variables":{"a":[${'1,'.repeat(100_000)}1]}}`;
 const big = `{"query":"${'x'.repeat(1_100_000)}"}`;
 const asked = (query: string): Sent => ({ method: 'GET', path: `/graphql?${query}`, hasLength: false, body: '' });
 
@@ -177,6 +178,7 @@ export const requests: readonly Input[] = [
       on: { rest: onRest({ method: 'POST', path }) },
     }),
   ),
+  both('a body of more values than are allowed', { body: many }, 'PAYLOAD_TOO_LARGE'),
   both('a body of more than 1 MiB', { body: big }, 'PAYLOAD_TOO_LARGE'),
   both(
     'a chunked body of more than 1 MiB',

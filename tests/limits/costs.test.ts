@@ -1,0 +1,221 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { rawRequest } from '../rest/raw-request.ts';
+import { connectGraphQL, connectLegacy, openGraphQL, sendTo, subscribe } from '../sockets/connect.ts';
+import { type TestApp, person, startApp } from '../support/app.ts';
+
+const COUNT = '/api/v1/notifications/unread-count';
+const LIST = '/api/v1/notifications/read';
+
+/** A valid document of that many characters, which nobody has sent before. */
+let documents = 0;
+function documentOf(characters: number, selection = '{ unreadCount }'): string {
+  documents += 1;
+  return `${selection} # ${documents}`.padEnd(characters, '.');
+}
+
+describe('a document that is not known yet', () => {
+  const POINTS = 100;
+  let app: TestApp;
+  beforeEach(async () => {
+    app = await startApp({ env: { RATE_LIMIT_USER: `${POINTS}/1h`, RATE_LIMIT_ADDRESS: `${POINTS}/1h` } });
+  });
+  afterEach(async () => app[Symbol.asyncDispose]());
+
+  /** How many more small requests of a user are served. */
+  async function left(token: string): Promise<number> {
+    for (let served = 0; ; served += 1) if ((await app.rest('GET', COUNT, { token })).status === 429) return served;
+  }
+
+  test('costs the user a point more for 250 characters, the first time', async () => {
+    const { token } = person();
+    const query = documentOf(10_000);
+    for (let n = 0; n < 3; n += 1) expect((await app.graphql(query, { token })).data).toEqual({ unreadCount: 0 });
+    expect(await left(token)).toBe(POINTS - 3 - 40);
+  });
+
+  test('costs as much on the socket, and one that is refused for it is not parsed', async () => {
+    const me = person();
+    await using socket = await connectGraphQL(app, me);
+    socket.send({ id: '1', type: 'subscribe', payload: { query: documentOf(20_000) } });
+    expect((await socket.take(2)).map(({ type }) => type)).toEqual(['next', 'complete']);
+    socket.send({ id: '2', type: 'subscribe', payload: { query: documentOf(20_000, '{ nothing }') } });
+    const refused = await socket.next();
+    expect(refused['payload'][0].extensions.code).toBe('RATE_LIMITED');
+  });
+
+  test('costs the address of whoever has no token', async () => {
+    const ask = async (characters: number) => (await app.graphql(documentOf(characters, '{ __typename }'))).status;
+    expect([await ask(12_000), await ask(11_000), await ask(12_000), await ask(10)]).toEqual([200, 200, 429, 200]);
+  });
+});
+
+describe('a body with more values than are allowed', () => {
+  const ids = (count: number): string[] => Array.from({ length: count }, (_, nth) => `id ${nth}`);
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startApp();
+  });
+  afterAll(async () => app[Symbol.asyncDispose]());
+
+  test('is refused with 413 by REST and by GraphQL', async () => {
+    const { token } = person();
+    const rest = await app.rest('PUT', LIST, { token, body: { ids: ids(10_000) } });
+    expect([rest.status, rest.body['reason']]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    const variables = { ids: ids(10_000) };
+    const query = 'mutation ($ids: [ID!]!) { batchMarkRead(ids: $ids) { count } }';
+    const { status, errors } = await app.graphql(query, { token, variables });
+    expect([status, errors?.[0]?.extensions['code']]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+  });
+
+  test('closes the GraphQL socket with 1009', async () => {
+    await using socket = await connectGraphQL(app, person());
+    socket.send({ type: 'ping', payload: { ids: ids(10_000) } });
+    expect(await socket.closed).toMatchObject({ code: 1009 });
+  });
+
+  test('is not what has many commas in its texts', async () => {
+    const { token } = person();
+    const body = { title: 'commas', content: ','.repeat(10_000), data: { more: '[{,'.repeat(5000) } };
+    expect((await app.rest('POST', '/api/v1/notifications', { token, body })).status).toBe(200);
+  });
+});
+
+describe('whoever goes on asking', () => {
+  const POINTS = 4;
+  const PROMPT = 20;
+  const HELD_MS = 1000;
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startApp({
+      env: { RATE_LIMIT_USER: `${POINTS}/1h`, RATE_LIMIT_ADDRESS: `${POINTS}/1h`, TRUSTED_PROXIES: 'loopback' },
+    });
+  });
+  afterAll(async () => app[Symbol.asyncDispose]());
+
+  let addresses = 0;
+  const somewhere = (): Record<string, string> => ({ 'x-forwarded-for': `192.0.2.${(addresses += 1)}` });
+
+  /** How long it takes to be refused, and by what status. */
+  async function refusal(ask: () => Promise<{ status: number }>): Promise<{ status: number; isHeld: boolean }> {
+    const begin = performance.now();
+    const { status } = await ask();
+    // Timers may be early by a part of a millisecond.
+    return { status, isHeld: performance.now() - begin > HELD_MS - 10 };
+  }
+
+  test.each<[string, (token: string, headers: Record<string, string>) => Promise<{ status: number }>]>([
+    ['REST', (token, headers) => app.rest('GET', COUNT, { token, headers })],
+    ['GraphQL', (token, headers) => app.graphql('{ unreadCount }', { token, headers })],
+  ])('of %s although refused is answered a second later', async (_, ask) => {
+    const { token } = person();
+    for (let n = 0; n < POINTS; n += 1) expect((await ask(token, somewhere())).status).toBe(200);
+    const answers = [];
+    for (let n = 0; n < PROMPT; n += 1) answers.push((await ask(token, somewhere())).status);
+    expect(answers).toEqual(Array(PROMPT).fill(429));
+    expect(await refusal(() => ask(token, somewhere()))).toEqual({ status: 429, isHeld: true });
+    expect((await ask(person().token, somewhere())).status).toBe(200);
+  });
+
+  test('from one address likewise', async () => {
+    const headers = somewhere();
+    for (let n = 0; n < POINTS + PROMPT; n += 1) await app.rest('GET', '/nothing', { headers });
+    for (const ask of [
+      () => app.rest('GET', '/nothing', { headers }),
+      () => app.graphql('{ __typename }', { headers }),
+    ]) {
+      expect(await refusal(ask)).toEqual({ status: 429, isHeld: true });
+    }
+  });
+
+  test('with pings of the GraphQL socket, which are a tenth of a point, is closed with 1013', async () => {
+    await using socket = await connectGraphQL(app, person(), { headers: somewhere() });
+    const most = (POINTS - 3) * 10;
+    for (let n = 0; n <= most; n += 1) socket.send({ type: 'ping' });
+    expect((await socket.take(most)).every(({ type }) => type === 'pong')).toBe(true);
+    expect(await socket.closed).toMatchObject({ code: 1013, reason: expect.stringMatching(/^This user asks/) });
+  });
+
+  test('before it says who it is, is held to its address', async () => {
+    await using direct = await startApp({ env: { RATE_LIMIT_ADDRESS: '4/1h' } });
+    await using socket = await openGraphQL(direct);
+    for (let n = 0; n < 20; n += 1) socket.send({ type: 'ping' });
+    expect(await socket.closed).toMatchObject({ code: 1013, reason: expect.stringMatching(/this address/) });
+  });
+
+  test('with what is no HTTP counts like any other, and is cut off in the end', async () => {
+    await using direct = await startApp({ env: { RATE_LIMIT_ADDRESS: '3/1h' } });
+    const garbage = async () => (await rawRequest(direct.url, { path: '/health', headers: ['no header'] })).status;
+    expect([await garbage(), await garbage(), await garbage(), await garbage()]).toEqual([400, 400, 400, Number.NaN]);
+    expect((await direct.rest('GET', '/ready')).status).toBe(429);
+  });
+});
+
+describe('an address', () => {
+  const POINTS = 6;
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startApp({ env: { RATE_LIMIT_ADDRESS: `${POINTS}/1h` } });
+  });
+  afterAll(async () => app[Symbol.asyncDispose]());
+
+  test('pays for nothing that its users pay for, on any door, and for all that strangers do', async () => {
+    const me = person();
+    for (let n = 0; n < 2 * POINTS; n += 1) {
+      expect((await app.rest('GET', COUNT, me)).status).toBe(200);
+      expect((await app.graphql('{ unreadCount }', me)).status).toBe(200);
+      await using _graphql = await connectGraphQL(app, me);
+      await using _legacy = await connectLegacy(app, me);
+    }
+    // One, and four for the token; then one.
+    expect((await app.graphql('{ unreadCount }', { token: 'none of ours' })).status).toBe(401);
+    expect((await app.rest('GET', '/ready')).status).toBe(200);
+    for (const ask of [() => app.rest('GET', COUNT, me), () => app.graphql('{ unreadCount }', me)]) {
+      expect((await ask()).status).toBe(429);
+    }
+  });
+});
+
+test('a user may have twice as many subscriptions as connections, on all sockets together', async () => {
+  await using app = await startApp({ env: { MAX_CONNECTIONS_PER_USER: '2' } });
+  const me = person();
+  await using one = await connectGraphQL(app, me);
+  await using other = await connectGraphQL(app, me);
+  for (const id of ['a', 'b']) for (const socket of [one, other]) subscribe(socket, id);
+  await sendTo(app, me, { title: 'to four' });
+  for (const socket of [one, other]) {
+    expect((await socket.take(2)).map(({ id, type }) => `${id} ${type}`).toSorted()).toEqual(['a next', 'b next']);
+  }
+  subscribe(one, 'c');
+  expect(await one.next()).toMatchObject({
+    id: 'c',
+    type: 'error',
+    payload: [{ message: expect.stringContaining('At most 4 subscriptions'), extensions: { code: 'RATE_LIMITED' } }],
+  });
+  other.send({ id: 'a', type: 'complete' });
+  // Answered after that was read.
+  other.send({ id: 'q', type: 'subscribe', payload: { query: '{ unreadCount }' } });
+  expect((await other.take(2)).map(({ type }) => type)).toEqual(['next', 'complete']);
+  subscribe(one, 'd');
+  expect(await one.next()).toMatchObject({ id: 'd', type: 'next' });
+});
+
+test('the owner of an inbox pays for its events beyond twenty listeners', async () => {
+  const POINTS = 200;
+  await using app = await startApp({ env: { RATE_LIMIT_USER: `${POINTS}/1h` } });
+  const [me, sam] = [person(), person()];
+  await using socket = await connectGraphQL(app, me);
+  for (let n = 0; n < 60; n += 1) subscribe(socket, String(n));
+  await sendTo(app, { ...me, token: sam.token });
+  await socket.take(60);
+  let served = 0;
+  while ((await app.rest('GET', COUNT, me)).status === 200) served += 1;
+  // The socket, the subscriptions, and forty listeners at twenty a point.
+  expect(served).toBe(POINTS - 3 - 60 - 2);
+});
+
+test('a connection is kept for 75 s, longer than by any proxy in front, or for as long as the setting says', async () => {
+  await using app = await startApp();
+  expect((await app.rest('GET', '/health')).headers.get('keep-alive')).toBe('timeout=75');
+  await using brief = await startApp({ env: { KEEP_ALIVE_TIMEOUT: '2s' } });
+  expect((await brief.rest('GET', '/health')).headers.get('keep-alive')).toBe('timeout=2');
+});
