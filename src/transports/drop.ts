@@ -12,8 +12,9 @@ const UNTOLD_BYTES = 2 ** 20;
  * connection is closed behind the answer.
  */
 export function dropBody(request: IncomingMessage, response: ServerResponse, pay: (bytes: number) => boolean): void {
-  if (request.complete) return;
-  const length = Number(request.headers['content-length'] ?? UNTOLD_BYTES);
+  const { 'content-length': told, 'transfer-encoding': coding } = request.headers;
+  if (request.complete || (told === undefined && coding === undefined)) return;
+  const length = Number(told ?? UNTOLD_BYTES);
   if (length <= FREE_BYTES || pay(length)) {
     request.resume();
     return;

@@ -135,6 +135,26 @@ describe('whoever goes on asking', () => {
     expect(await socket.closed).toMatchObject({ code: 1013, reason: expect.stringMatching(/^This user asks/) });
   });
 
+  test('keeps the connection, unless a large body is still to come on it', async () => {
+    const headers = { ...somewhere(), 'content-type': 'application/json' };
+    for (let n = 0; n < POINTS; n += 1) await app.rest('GET', '/nothing', { headers });
+    const body = JSON.stringify({ query: '{ __typename }', variables: { a: 'x'.repeat(500_000) } });
+    for (const url of [app.graphqlUrl, `${app.url}/api/v1/auth/login`]) {
+      const asked = await fetch(`${url}?query=%7B__typename%7D`, { headers });
+      const small = await fetch(url, { method: 'POST', headers, body: body.slice(0, 100) });
+      const large = await fetch(url, { method: 'POST', headers, body });
+      for (const answer of [asked, small, large]) {
+        expect([429, 405]).toContain(answer.status);
+        await answer.text();
+      }
+      expect([asked, small, large].map((answer) => answer.headers.get('connection'))).toEqual([
+        'keep-alive',
+        'keep-alive',
+        'close',
+      ]);
+    }
+  });
+
   test('before it says who it is, is held to its address', async () => {
     await using direct = await startApp({ env: { RATE_LIMIT_ADDRESS: '4/1h' } });
     await using socket = await openGraphQL(direct);
