@@ -51,7 +51,8 @@ export class Stage implements AsyncDisposable {
         // All of this comes from few users at one address, and is to meet what is behind the limits.
         RATE_LIMIT_USER: ENOUGH,
         RATE_LIMIT_ADDRESS: ENOUGH,
-        MAX_BODY_VALUES: '100000',
+        MAX_BODY_VALUES: '250000',
+        MAX_QUERY_TOKENS: '5000',
       },
     });
     const stage = new Stage(app);

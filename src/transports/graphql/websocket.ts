@@ -55,8 +55,6 @@ export class GraphQLSocketDoor implements Disposable {
       maxPayload: options.maxMessageBytes,
       perMessageDeflate: false,
       clientTracking: false,
-      // One message of each peer in a turn of the event loop: others come between those that came together.
-      allowSynchronousEvents: false,
       handleProtocols: (protocols) => handleProtocols(protocols),
       WebSocket: GraphQLSocket,
     });

@@ -41,8 +41,6 @@ export class LegacySocketDoor implements Disposable {
       maxPayload: options.maxFrameBytes,
       perMessageDeflate: false,
       clientTracking: false,
-      // One message of each peer in a turn of the event loop: others come between those that came together.
-      allowSynchronousEvents: false,
       WebSocket: LegacySocket,
     });
     refuseBadHandshakes(this.#sockets);

@@ -150,7 +150,7 @@ const PATHS = [
 ];
 
 const MUTATION = '{"query":"mutation { send(input: { title: \\"a\\", content: \\"b\\" }) { id } }"}';
-const many = `{"query":"{ unreadCount }","variables":{"a":[${'1,'.repeat(100_000)}1]}}`;
+const many = `{"query":"{ unreadCount }","variables":{"a":[${'1,'.repeat(250_000)}1]}}`;
 const big = `{"query":"${'x'.repeat(1_100_000)}"}`;
 const asked = (query: string): Sent => ({ method: 'GET', path: `/graphql?${query}`, hasLength: false, body: '' });
 
