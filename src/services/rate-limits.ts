@@ -68,7 +68,7 @@ export const pointsOfDocument = (characters: number): number => Math.floor(chara
 /** What a body of this size adds to that. */
 export const pointsOfBytes = (bytes: number): number => Math.floor(bytes / BYTES_PER_POINT);
 
-/** Who is refused more often is answered later, so that asking on and on is no faster than waiting. */
+/** Who is refused more often is answered later, and later each time, so that asking on and on is no faster than waiting. */
 const PROMPT_REFUSALS = 20;
 const LEAST_HOLD_MS = 1000;
 const MORE_HOLD_MS = 25;

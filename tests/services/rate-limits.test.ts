@@ -133,7 +133,7 @@ describe('a user', () => {
     expect(spend(user('ada'), 4)).toBeUndefined();
     const holds = Array.from({ length: 25 }, () => spend(user('ada'), 4)?.holdMs);
     expect(holds.slice(0, 20)).toEqual(Array(20).fill(0));
-    expect(holds.slice(20)).toEqual(Array(5).fill(1000));
+    expect(holds.slice(20)).toEqual([1025, 1050, 1075, 1100, 1125]);
     expect(spend(user('uma'), 4)).toBeUndefined();
     expect(spend(user('uma'), 1)?.holdMs).toBe(0);
     await eventually(() => spend(user('ada'), 3) === undefined);

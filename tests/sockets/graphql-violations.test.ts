@@ -6,7 +6,8 @@ import { connectGraphQL, openGraphQL, subscribe } from './connect.ts';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await startApp();
+  // What is nested beyond the stack comes to those who take it apart.
+  app = await startApp({ env: { MAX_BODY_VALUES: '1000000' } });
 });
 afterAll(async () => {
   await app[Symbol.asyncDispose]();
