@@ -225,12 +225,18 @@ test('the owner of an inbox pays for its events beyond twenty listeners', async 
   const [me, sam] = [person(), person()];
   await using socket = await connectGraphQL(app, me);
   for (let n = 0; n < 60; n += 1) subscribe(socket, String(n));
-  await sendTo(app, { ...me, token: sam.token });
-  await socket.take(60);
+  // The first is read back from the log by those who do not listen yet; from then on all do.
+  const EVENTS = 10;
+  for (let n = 0; n <= EVENTS; n += 1) {
+    await sendTo(app, { ...me, token: sam.token });
+    await socket.take(60);
+  }
   let served = 0;
   while ((await app.rest('GET', COUNT, me)).status === 200) served += 1;
-  // The socket, the subscriptions, and forty listeners at twenty a point.
-  expect(served).toBe(POINTS - 3 - 60 - 2);
+  // The socket, the subscriptions, and forty listeners at twenty a point; of the first event as many as were there.
+  const left = POINTS - 3 - 60 - 2 * EVENTS;
+  expect(served).toBeLessThanOrEqual(left);
+  expect(served).toBeGreaterThanOrEqual(left - 2);
 });
 
 test('a connection is kept for 75 s, longer than by any proxy in front, or for as long as the setting says', async () => {
