@@ -11,6 +11,16 @@ export const MAX_REFUSED = 30;
 /** Of the spans of messages. */
 export const WEBSOCKET: SpanOptions = { kind: 'server', attributes: { 'network.protocol.name': 'websocket' } };
 
+/** What a close frame has room for (RFC 6455 section 5.5). */
+const MAX_REASON_BYTES = 123;
+
+/** The reason, cut to its limit between two characters: it may quote what the client sent. */
+export function clipped(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= MAX_REASON_BYTES) return reason;
+  return new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: true });
+}
+
 /**
  * A text message as the bytes of one whole frame from a server (RFC 6455 section 5.2: final, not masked, not compressed):
  * made once, it can be written to any number of sockets.

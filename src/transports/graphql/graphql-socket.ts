@@ -10,7 +10,7 @@ import { POINTS_OF_BAD_TOKEN, POINTS_OF_SOCKET, TRIFLE, pointsOfBytes } from '..
 import { inSpan } from '../../tracing/spans.ts';
 import { bearerToken } from '../bearer.ts';
 import { type Connection, type EndReason, tokenEnded } from '../connections.ts';
-import { MAX_REFUSED, PeerSocket, WEBSOCKET } from '../peer-socket.ts';
+import { MAX_REFUSED, PeerSocket, WEBSOCKET, clipped } from '../peer-socket.ts';
 import { hasMoreValues } from '../json-text.ts';
 import { identify, socketScope } from '../request-id.ts';
 import { withoutHttp } from './errors.ts';
@@ -20,16 +20,6 @@ import type { GraphQLSocketDoor } from './websocket.ts';
 
 /** Answers may wait to be sent up to this much before the peer is read no further, and so has to read them first. */
 const MAX_BUFFERED_BYTES = 4 * 2 ** 20;
-
-/** What a close frame has room for (RFC 6455 section 5.5). */
-const MAX_REASON_BYTES = 123;
-
-/** The reason, cut to its limit between two characters: it may quote what the client sent. */
-function clipped(reason: string): string {
-  const bytes = Buffer.from(reason);
-  if (bytes.length <= MAX_REASON_BYTES) return reason;
-  return new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES), { stream: true });
-}
 
 /** The token in `connectionParams`: as a header's value would be, or bare under `token`. */
 function tokenIn(params: Record<string, unknown> | undefined): string | undefined {
@@ -250,7 +240,7 @@ export class GraphQLSocket extends PeerSocket {
     };
     const prepared = operations.prepare(request, { caller: this.caller }, 'socket', giveUp);
     if ('errors' in prepared) {
-      this.holdOff(prepared.holdMs ?? 0);
+      this.holdOff(prepared.cause?.holdMs ?? 0);
       this.refuse(id, prepared.errors);
       this.#countRefusal(prepared.errors);
       return;

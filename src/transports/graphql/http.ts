@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { CarillonError, shuttingDown, unauthenticated } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
@@ -58,7 +57,9 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     try {
       caller = token === undefined ? undefined : await verify(token);
     } catch (error) {
-      rateLimits.chargeOfAddress(addressOf(request), POINTS_OF_BAD_TOKEN);
+      if (error instanceof CarillonError && error.code === 'UNAUTHENTICATED') {
+        rateLimits.chargeOfAddress(addressOf(request), POINTS_OF_BAD_TOKEN);
+      }
       return { errors: [withStatus(operations.mask(error))] };
     }
     if (caller) identify(caller);
@@ -71,10 +72,10 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
         response.destroy();
       },
     );
-    const isPaid = caller !== undefined && !('errors' in prepared && prepared.isRateLimited);
+    const isPaid = caller !== undefined && !('errors' in prepared && prepared.cause?.code === 'RATE_LIMITED');
     if (isPaid && rateLimits.isOn) rateLimits.refundAddress(addressOf(request), 1);
     if ('errors' in prepared) {
-      if (prepared.holdMs) await delay(prepared.holdMs, undefined, { ref: false });
+      await hold(prepared.cause);
       return prepared;
     }
     if (isSubscription(prepared) && !takesEvents(request)) return { errors: [eventsOnly()] };

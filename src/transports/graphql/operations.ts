@@ -45,9 +45,8 @@ export interface Prepared {
 
 export interface Refused {
   readonly errors: readonly GraphQLError[];
-  /** Milliseconds for which the answer is to be kept back. */
-  readonly holdMs?: number;
-  readonly isRateLimited?: boolean;
+  /** Our own refusal behind them, if it was one: it may have to be kept back. */
+  readonly cause?: CarillonError;
 }
 
 /** Who asks. What strangers ask for counts for their address. */
@@ -114,8 +113,7 @@ export class Operations {
     } catch (error) {
       this.#options.metrics.operations.refused();
       if (error instanceof CarillonError) {
-        const { holdMs, code } = error;
-        return { errors: [withStatus(this.mask(error))], holdMs, isRateLimited: code === 'RATE_LIMITED' };
+        return { errors: [withStatus(this.mask(error))], cause: error };
       }
       if (error instanceof AggregateError) return { errors: error.errors as GraphQLError[] };
       return { errors: [this.mask(error)] };
