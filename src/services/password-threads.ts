@@ -39,9 +39,16 @@ class Thread {
     return derived.key;
   }
 
-  /** Ends it unless it gets something to do. */
+  /** Ends it unless it gets something to do. What ends takes its time, and must get nothing to do any more. */
   rest(): void {
-    this.#idle = setTimeout(() => void this.#worker.terminate(), IDLE_MS).unref();
+    this.#idle = setTimeout(() => {
+      this.#onEnd(this);
+      this.end();
+    }, IDLE_MS).unref();
+  }
+
+  end(): void {
+    void this.#worker.terminate();
   }
 
   #settle(derived: Derived): void {
@@ -61,8 +68,13 @@ export async function derive(derivation: Derivation): Promise<Buffer> {
   const [free] = idle;
   const thread = free ?? new Thread((ended) => idle.delete(ended));
   idle.delete(thread);
-  const key = await thread.derive(derivation);
-  idle.add(thread);
-  thread.rest();
-  return Buffer.from(key);
+  try {
+    const key = await thread.derive(derivation);
+    idle.add(thread);
+    thread.rest();
+    return Buffer.from(key);
+  } catch (error) {
+    thread.end();
+    throw error;
+  }
 }
