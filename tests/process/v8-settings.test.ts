@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
@@ -18,10 +19,12 @@ const crowd = `
   console.log(space.space_size / 2 ** 20, held.length);
 `;
 
-async function youngGenerationMiB(first: string): Promise<number> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', first + crowd]);
-  return Number.parseFloat(stdout);
+async function outputOf(source: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source]);
+  return stdout;
 }
+
+const youngGenerationMiB = async (first: string): Promise<number> => Number.parseFloat(await outputOf(first + crowd));
 
 const importSettings = `import { tuneForServing } from ${JSON.stringify(settings)};\n`;
 
@@ -32,4 +35,43 @@ test("V8's young generation stays small when much comes at once, and would not b
 
 test('while the server is being loaded the young generation does not grow', async () => {
   expect(await youngGenerationMiB(importSettings)).toBeLessThanOrEqual(2);
+});
+
+/** Prints how many MiB the heap has at its peak when much is held for a moment, beside what stays. */
+const traffic = `
+  import { setImmediate as nextTurn } from 'node:timers/promises';
+  const some = () => Array.from({ length: 200 }, (_, index) => ({ index, more: [index] }));
+  const stays = Array.from({ length: 2500 }, some);
+  const moments = [];
+  let peak = 0;
+  for (let turn = 0; turn < 20_000; turn++) {
+    moments[turn % 800] = some();
+    peak = Math.max(peak, process.memoryUsage().heapTotal);
+    await nextTurn();
+  }
+  console.log(peak / 2 ** 20, stays.length);
+`;
+
+test('what V8 holds stays near to what is in use, and would not by itself', async () => {
+  const peakMiB = async (first: string) => Number.parseFloat(await outputOf(first + traffic));
+  const byItself = await peakMiB(importSettings);
+  expect(await peakMiB(`${importSettings}tuneForServing();\n`)).toBeLessThan(byItself * 0.75);
+});
+
+/** Prints the name and the priority of each thread. */
+const threads = `
+  import { readFileSync, readdirSync } from 'node:fs';
+  import { getPriority } from 'node:os';
+  for (const id of readdirSync('/proc/self/task')) {
+    console.log(readFileSync('/proc/self/task/' + id + '/comm', 'utf8').trim(), getPriority(Number(id)));
+  }
+`;
+
+test("V8's helpers go behind the thread that serves", async () => {
+  const own = getPriority();
+  const lines = (await outputOf(`${importSettings}tuneForServing();\n${threads}`)).trim().split('\n');
+  const helpers = lines.filter((line) => line.startsWith('V8Worker'));
+  expect(helpers.length).toBeGreaterThan(0);
+  expect(new Set(helpers)).toEqual(new Set([`V8Worker ${Math.min(19, own + 5)}`]));
+  expect(lines).toContain(`MainThread ${own}`);
 });
