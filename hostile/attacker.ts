@@ -1,4 +1,5 @@
 // The hostile client, a process of its own: does everything at once until it is told to stop, and tells what it was answered.
+import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attacks } from './kinds.ts';
@@ -22,9 +23,21 @@ async function repeat(name: string, attack: Attack, answers: Answers, target: Ta
   }
 }
 
-function main(): void {
-  // The good clients and the database share a core with it, and go first.
+/**
+ * The good clients and the database share a core with it, and go first: a hostile client has a machine of its own. Linux
+ * may share a core out by session (sched(7), autogroup), and then a priority counts within the session only.
+ */
+function goLast(): void {
   setPriority(constants.priority.PRIORITY_LOW);
+  try {
+    writeFileSync('/proc/self/autogroup', String(constants.priority.PRIORITY_LOW));
+  } catch {
+    // There are no such groups.
+  }
+}
+
+function main(): void {
+  goLast();
   const stopping = new AbortController();
   const answers: Answers = {};
   process.on('message', (message: ToAttacker) => {

@@ -8,10 +8,20 @@ const MAX_UNTOLD = 10_000;
 /** Commands that share a pipeline. */
 const PIPELINE = 1000;
 
+/** Who is refused more often is held short, until half the duration has passed without a refusal. */
+export const PROMPT_REFUSALS = 20;
+
+/** What those may spend at once who are held short: what comes back in so long, and no less than so many points. */
+const SHORT_MS = 250;
+const SHORT_POINTS = 10;
+
 /**
  * One limit of many keys: a bucket of points for each, which fills steadily. Counts here and decides at once; with
  * `shared` it also adds what it has admitted to the count of all instances, and takes out of the bucket what the others
  * have admitted.
+ *
+ * Who goes on asking although nothing is left gets what comes back, but may not save it up: else it is there when all of
+ * their refusals, which are held back, have been told, and all of them come again at once.
  *
  * The memory limiter of rate-limiter-flexible is not used for what is counted here: it answers by a promise, when what
  * comes next on the same socket may have been served already, keeps a timer for each key, has no bound on keys, and
@@ -20,28 +30,51 @@ const PIPELINE = 1000;
 export class RateLimit {
   readonly tallies: Tallies;
   readonly #points: number;
+  readonly #shortPoints: number;
   readonly #durationMs: number;
   readonly #shared: SharedCount | undefined;
   #untold = new Map<string, Tally>();
 
   constructor(name: string, rate: Rate, shared?: SharedCounts) {
     this.#points = rate.points;
+    this.#shortPoints = Math.min(rate.points, Math.max(SHORT_POINTS, (rate.points * SHORT_MS) / rate.durationMs));
     this.#durationMs = rate.durationMs;
     this.tallies = new Tallies(rate);
     this.#shared = shared?.count(name, rate);
   }
 
-  /** Whether so many points may be spent now. More than there are at all count as all that there are. */
+  /** Whether so many points may be spent now. More than there can be at all count as all that there can be. */
   allows(tally: Tally, points: number): boolean {
-    if (tally.spent + Math.min(points, this.#points) > this.#points) return false;
-    if (tally.refusals > 0 && tally.spent <= this.#points / 2) tally.refusals = 0;
-    return true;
+    this.#forgive(tally);
+    const most = this.#mostAtOnce(tally);
+    tally.spent = Math.max(tally.spent, this.#points - most);
+    return tally.spent + Math.min(points, most) <= this.#points;
+  }
+
+  /** Counts a refusal. Returns how many there were until now, this one with them. */
+  refuse(tally: Tally): number {
+    tally.refusedAtMs = tally.atMs;
+    tally.refusals += 1;
+    return tally.refusals;
   }
 
   /** Milliseconds until so many points may be spent. */
-  waitOf({ spent }: Tally, points: number): number {
-    const missing = spent + Math.min(points, this.#points) - this.#points;
+  waitOf(tally: Tally, points: number): number {
+    const missing = tally.spent + Math.min(points, this.#mostAtOnce(tally)) - this.#points;
     return Math.max(0, (missing * this.#durationMs) / this.#points);
+  }
+
+  #forgive(tally: Tally): void {
+    if (tally.refusals === 0) return;
+    const isForgiven =
+      tally.refusals > PROMPT_REFUSALS
+        ? tally.atMs - tally.refusedAtMs >= this.#durationMs / 2
+        : tally.spent <= this.#points / 2;
+    if (isForgiven) tally.refusals = 0;
+  }
+
+  #mostAtOnce({ refusals }: Tally): number {
+    return refusals > PROMPT_REFUSALS ? this.#shortPoints : this.#points;
   }
 
   /** Takes points that were not asked for, as many of them as there are. */

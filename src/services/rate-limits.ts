@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { CarillonError } from '../errors.ts';
 import type { LimitedDoor, Limit, Metrics } from '../metrics/metrics.ts';
 import { type Caller, type InboxAddress, hasRole, inboxKey } from './caller.ts';
-import { RateLimit } from './rate-limit.ts';
+import { PROMPT_REFUSALS, RateLimit } from './rate-limit.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import type { Tally } from './tallies.ts';
 
@@ -68,15 +68,16 @@ export const pointsOfDocument = (characters: number): number => Math.floor(chara
 /** What a body of this size adds to that. */
 export const pointsOfBytes = (bytes: number): number => Math.floor(bytes / BYTES_PER_POINT);
 
-/** Who is refused more often is answered later, and later each time, so that asking on and on is no faster than waiting. */
-const PROMPT_REFUSALS = 20;
+/** Who is refused often is answered later, and later each time, so that asking on and on is no faster than waiting. */
 const LEAST_HOLD_MS = 1000;
 const MORE_HOLD_MS = 25;
 const MOST_HOLD_MS = 5000;
 
+/** Those that were refused together are not answered together: when they come back, they come one after the other. */
 function holdOf(refusals: number): number {
   const more = refusals - PROMPT_REFUSALS;
-  return more > 0 ? Math.min(LEAST_HOLD_MS + MORE_HOLD_MS * more, MOST_HOLD_MS) : 0;
+  if (more <= 0) return 0;
+  return Math.min(LEAST_HOLD_MS + MORE_HOLD_MS * more, MOST_HOLD_MS) * (1 + Math.random() / 2);
 }
 
 /** Who waits for points is looked at again so often: it may have gone. */
@@ -223,10 +224,10 @@ export class RateLimits implements Disposable {
   ): CarillonError {
     this.#metrics.limited(name, door);
     const waitMs = limit.waitOf(tally, points);
-    tally.refusals += 1;
+    const refusals = limit.refuse(tally);
     return new CarillonError('RATE_LIMITED', MESSAGES[name], {
       retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
-      holdMs: holdOf(tally.refusals),
+      holdMs: holdOf(refusals),
     });
   }
 

@@ -3,8 +3,9 @@ export interface Tally {
   /** Points that are missing from the full bucket, at that moment. */
   spent: number;
   atMs: number;
-  /** Refusals since the bucket was last half full. */
+  /** Refusals until `RateLimit` forgives them, and when the last of them was. */
   refusals: number;
+  refusedAtMs: number;
   /** Spent, and not told to other instances yet; and whether it is among those that are told next. */
   untold: number;
   isListed: boolean;
@@ -45,7 +46,16 @@ export class Tallies {
   of(key: string, nowMs: number): Tally {
     let tally = this.#young.get(key) ?? this.#move(key, nowMs);
     if (tally === undefined) {
-      tally = { spent: 0, atMs: nowMs, refusals: 0, untold: 0, isListed: false, common: 0, commonEndsAtMs: 0 };
+      tally = {
+        spent: 0,
+        atMs: nowMs,
+        refusals: 0,
+        refusedAtMs: 0,
+        untold: 0,
+        isListed: false,
+        common: 0,
+        commonEndsAtMs: 0,
+      };
       this.#young.set(key, tally);
     } else if (tally.atMs !== nowMs) {
       tally.spent = Math.max(0, tally.spent - (this.#points * (nowMs - tally.atMs)) / this.#durationMs);

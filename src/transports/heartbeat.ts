@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import type { PeerSocket } from './peer-socket.ts';
 
 export interface HeartbeatOptions {
-  /** Protocol pings go out this often. */
+  /** Protocol pings go out this often; the first of a socket at any time within. */
   pingIntervalMs: number;
   /** A peer from which nothing came for this long is cut off. */
   idleTimeoutMs: number;
@@ -26,6 +26,7 @@ export class Heartbeat implements Disposable {
   readonly #idleTicks: number;
   readonly #sockets = new Set<PeerSocket>();
   readonly #timer: NodeJS.Timeout;
+  #watched = 0;
 
   constructor({ pingIntervalMs, idleTimeoutMs }: HeartbeatOptions) {
     const tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(pingIntervalMs, idleTimeoutMs) / 4));
@@ -37,6 +38,9 @@ export class Heartbeat implements Disposable {
   /** Whoever takes the socket's messages calls `heard` for each; pings and pongs are noticed here. */
   watch(socket: PeerSocket): void {
     this.#sockets.add(socket);
+    // Sockets that came together, as after a restart, are not pinged together.
+    socket.ticksSincePing = this.#watched % this.#pingTicks;
+    this.#watched += 1;
     socket.on('pong', onHeard);
     socket.on('ping', onHeard);
   }
