@@ -19,7 +19,7 @@ const ACTS: readonly (readonly [number, Act])[] = [
   [20, reading.recall],
   [60, reading.tidy],
   [20, reading.type],
-  // A password hash takes some tenths of a second.
+  // A password hash takes more than all the rest of a request.
   [5, session],
   [5, stranger],
   [10, mistake],

@@ -4,7 +4,7 @@ import type { Derivation, Derived } from './password-thread.ts';
 /** A thread with nothing to do ends after this. */
 const IDLE_MS = 10_000;
 
-/** Of its heap; what scrypt works on lies outside. */
+/** Of its heap; what a derivation works on lies outside. */
 const MOST_MIB = 16;
 
 class Thread {
@@ -61,8 +61,8 @@ class Thread {
 const idle = new Set<Thread>();
 
 /**
- * scrypt on a thread of its own with low priority. Node's own asynchronous one takes as much of a core as the server,
- * which on one core makes everybody wait for those who log in. As many threads as there are calls at a time.
+ * The key of a password, on a thread of its own with low priority. Node's own asynchronous functions take as much of a core
+ * as the server, which on one core makes everybody wait for those who log in. As many threads as there are calls at a time.
  */
 export async function derive(derivation: Derivation): Promise<Buffer> {
   const [free] = idle;

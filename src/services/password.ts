@@ -1,34 +1,49 @@
-import { type ScryptOptions, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Argon2Parameters, randomBytes, timingSafeEqual } from 'node:crypto';
 import { derive } from './password-threads.ts';
 
 /**
- * scrypt (RFC 7914) with 32 MiB of memory and three lanes, one of the settings that the OWASP Password Storage Cheat
- * Sheet gives as equal. Kept in each hash, so that they can be raised without a migration.
+ * Argon2id (RFC 9106) with 19 MiB of memory and two passes, of the settings that the OWASP Password Storage Cheat Sheet
+ * gives as equal. Kept in each hash, so that they can be raised without a migration.
  */
-const COST = { N: 2 ** 15, r: 8, p: 3 } as const;
+const COST = { memory: 19_456, passes: 2, parallelism: 1 } as const;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
-const MAX_MEMORY_BYTES = 64 * 2 ** 20;
 
-const keyOf = (password: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> =>
+/** What earlier hashes may take. */
+const MAX_SCRYPT_BYTES = 64 * 2 ** 20;
+
+/** The PHC string format: base64 without padding. */
+const ARGON2ID = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+
+/** Hashes of before Argon2id, with base64url parts. */
+const SCRYPT = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w-]+)\$([\w-]+)$/;
+
+type Cost = Pick<Argon2Parameters, 'memory' | 'passes' | 'parallelism'>;
+
+const ofPhc = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
+
+const costText = ({ memory, passes, parallelism }: Cost): string =>
+  `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$`;
+
+const toText = (salt: Buffer, key: Buffer): string => `${costText(COST)}${ofPhc(salt)}$${ofPhc(key)}`;
+
+const argon2idOf = (password: string, salt: Buffer, cost: Cost, keyBytes: number): Promise<Buffer> =>
   derive({
-    password: password.normalize('NFKC'),
-    salt,
-    keyBytes: KEY_BYTES,
-    options: { ...options, maxmem: MAX_MEMORY_BYTES },
+    kind: 'argon2id',
+    parameters: { ...cost, message: password.normalize('NFKC'), nonce: salt, tagLength: keyBytes },
   });
 
-const toText = (salt: Buffer, key: Buffer): string =>
-  ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
-
-/** A memory-hard hash of a password, as `scrypt$N$r$p$salt$key` with base64url parts. Takes some tenths of a second. */
+/** A memory-hard hash of a password, as a PHC string. Takes some hundredths of a second. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  return toText(salt, await keyOf(password, salt, COST));
+  return toText(salt, await argon2idOf(password, salt, COST, KEY_BYTES));
 }
 
 /** What no password has as its hash, and takes as long to verify as any other. */
 export const nobodysHash = (): string => toText(randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));
+
+/** Whether a hash is not as it would be made today. */
+export const isOutdated = (hash: string): boolean => !hash.startsWith(costText(COST));
 
 /**
  * HMAC, which scrypt starts with, fills short keys up with zeros: a password and the same with NUL behind it have one
@@ -36,11 +51,27 @@ export const nobodysHash = (): string => toText(randomBytes(SALT_BYTES), randomB
  */
 const isPossible = (password: string): boolean => !password.includes('\0') && password.isWellFormed();
 
-/** Takes the same time whether the password is right or wrong. */
+/** Takes the same time whether the password is right or wrong. @throws Error when it is no hash of ours. */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
-  const [kind, N, r, p, salt, key] = hash.split('$');
-  if (kind !== 'scrypt' || !salt || !key) throw new Error('not a password hash of ours');
-  const expected = Buffer.from(key, 'base64url');
-  const actual = await keyOf(password, Buffer.from(salt, 'base64url'), { N: Number(N), r: Number(r), p: Number(p) });
+  const { expected, actual } = await keysOf(password, hash);
   return actual.length === expected.length && timingSafeEqual(actual, expected) && isPossible(password);
+}
+
+async function keysOf(password: string, hash: string): Promise<{ expected: Buffer; actual: Buffer }> {
+  const [, m, t, p, nonce, tag] = ARGON2ID.exec(hash) ?? [];
+  if (nonce !== undefined && tag !== undefined) {
+    const expected = Buffer.from(tag, 'base64');
+    const cost = { memory: Number(m), passes: Number(t), parallelism: Number(p) };
+    return { expected, actual: await argon2idOf(password, Buffer.from(nonce, 'base64'), cost, expected.length) };
+  }
+  const [, N, r, lanes, salt, key] = SCRYPT.exec(hash) ?? [];
+  if (salt === undefined || key === undefined) throw new Error('not a password hash of ours');
+  const actual = await derive({
+    kind: 'scrypt',
+    password: password.normalize('NFKC'),
+    salt: Buffer.from(salt, 'base64url'),
+    keyBytes: KEY_BYTES,
+    options: { N: Number(N), r: Number(r), p: Number(lanes), maxmem: MAX_SCRYPT_BYTES },
+  });
+  return { expected: Buffer.from(key, 'base64url'), actual };
 }

@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { reachDatabase } from './database-failure.ts';
 import { type Attempt, LoginLimits } from './login-limits.ts';
 import { check } from './notification-rules.ts';
-import { nobodysHash, verifyPassword } from './password.ts';
+import { isOutdated, nobodysHash, verifyPassword } from './password.ts';
 import type { Revocations } from './revocations.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { Slots } from './slots.ts';
@@ -113,6 +113,9 @@ export class Sessions {
     const right = await verifyPassword(password, found?.passwordHash ?? this.#nobodysHash);
     if (found && right) {
       await this.#limits.succeeded(attempt);
+      if (isOutdated(found.passwordHash)) {
+        await reachDatabase(this.#options.users.renewHash(found, password, found.passwordHash));
+      }
       return found;
     }
     await this.#limits.failed(attempt);

@@ -66,6 +66,12 @@ export class Users {
     return record;
   }
 
+  /** Hashes a password, which has been found right for the hash that there is, as it is done today. */
+  async renewHash({ tenantId, id }: UserRecord, password: string, passwordHash: string): Promise<void> {
+    const renewed = await hashPassword(password);
+    await this.#database.em.fork().nativeUpdate(User, { tenantId, id, passwordHash }, { passwordHash: renewed });
+  }
+
   async list(tenantId: string): Promise<UserRecord[]> {
     const users = await this.#database.em.fork().find(User, { tenantId }, { orderBy: { username: 'asc' } });
     return users.map(toRecord);

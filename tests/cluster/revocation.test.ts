@@ -8,6 +8,7 @@ import { createTestDatabase } from '../support/postgres.ts';
 jest.unstable_mockModule('../../src/services/password.ts', () => ({
   hashPassword: async (password: string) => password,
   nobodysHash: () => 'nobody',
+  isOutdated: () => false,
   verifyPassword: async (password: string, hash: string) => password === hash,
 }));
 const { TENANT, TEST_SECRET, startApp } = await import('../support/app.ts');

@@ -8,6 +8,7 @@ import { expectRefusal } from './expect-refusal.ts';
 jest.unstable_mockModule('../../src/services/password.ts', () => ({
   hashPassword: async (password: string) => password,
   nobodysHash: () => 'nobody',
+  isOutdated: () => false,
   verifyPassword: async (password: string, hash: string) => password === hash,
 }));
 const { TENANT, startApp } = await import('../support/app.ts');

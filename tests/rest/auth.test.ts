@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { withClient } from '../support/postgres.ts';
 import { TENANT, type TestApp, startApp } from '../support/app.ts';
 import { expectRefusal } from './expect-refusal.ts';
 import { ofEveryTenant } from '../support/every-tenant.ts';
@@ -50,6 +51,25 @@ describe('a login', () => {
       expect([status, body.user?.tenant_id]).toEqual([200, TENANT]);
     },
   );
+
+  test('replaces a hash of earlier times, which only the right password does', async () => {
+    // RFC 7914 section 12, the third test vector, cut to 32 bytes.
+    const key = Buffer.from('7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2', 'hex');
+    const earlier = `scrypt$16384$8$1$${Buffer.from('SodiumChloride').toString('base64url')}$${key.toString('base64url')}`;
+    const old = 'pleaseletmein';
+    await ofEveryTenant(app.app.context.users).add({ tenantId: TENANT, username: 'old', password, roles: [] });
+    const query = (text: string, values: unknown[] = []) =>
+      withClient(app.databaseUrl, async (client) => (await client.query<{ hash: string }>(text, values)).rows);
+    const hash = async () =>
+      (await query(`select password_hash as hash from app_user where username = 'old'`)).map((row) => row.hash);
+    await query(`update app_user set password_hash = $1 where username = 'old'`, [earlier]);
+
+    expectRefusal(await login({ username: 'old', password }), [401, 'UNAUTHENTICATED']);
+    expect(await hash()).toEqual([earlier]);
+    expect((await login({ username: 'old', password: old })).status).toBe(200);
+    expect(await hash()).toEqual([expect.stringMatching(/^\$argon2id\$/)]);
+    expect((await login({ username: 'old', password: old })).status).toBe(200);
+  });
 
   test('under a name that several tenants have needs the tenant', async () => {
     expectRefusal(await login({ username: 'twin', password }), [401, 'UNAUTHENTICATED']);

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { hashPassword, verifyPassword } from '../../src/services/password.ts';
+import { hashPassword, isOutdated, verifyPassword } from '../../src/services/password.ts';
 
 describe('a hash', () => {
   test('says how it was made, has a salt of its own, and does not hold the password', async () => {
     const [one, other] = await Promise.all([hashPassword('a password'), hashPassword('a password')]);
-    expect(one).toMatch(/^scrypt\$32768\$8\$3\$[\w-]{22}\$[\w-]{43}$/);
+    expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+    expect(isOutdated(one)).toBe(false);
     expect(one).not.toBe(other);
     expect(one).not.toContain('a password');
   });
@@ -34,18 +35,33 @@ describe('a hash', () => {
   });
 
   test('that was made with other settings is still understood', async () => {
+    // From the tests of the reference implementation of Argon2.
+    const hash = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+    expect(await verifyPassword('password', hash)).toBe(true);
+    expect(await verifyPassword('passwore', hash)).toBe(false);
+    expect(isOutdated(hash)).toBe(true);
+  });
+
+  test('that was made with scrypt is still understood', async () => {
     // RFC 7914 section 12, the third test vector, cut to 32 bytes: a PBKDF2 output of fewer bytes is a prefix.
     const key = Buffer.from('7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2', 'hex');
     const salt = Buffer.from('SodiumChloride').toString('base64url');
     const hash = `scrypt$16384$8$1$${salt}$${key.toString('base64url')}`;
     expect(await verifyPassword('pleaseletmein', hash)).toBe(true);
     expect(await verifyPassword('pleaseletmeout', hash)).toBe(false);
+    expect(await verifyPassword('pleaseletmein\0', hash)).toBe(false);
+    expect(isOutdated(hash)).toBe(true);
   });
 
-  test.each(['', 'plain text', 'bcrypt$10$a$b$c$d', 'scrypt$32768$8$3', 'scrypt$32768$8$3$salt$'])(
-    'is not taken for one of ours: %j',
-    async (hash) => {
-      await expect(verifyPassword('a password', hash)).rejects.toThrow('not a password hash of ours');
-    },
-  );
+  test.each([
+    '',
+    'plain text',
+    'bcrypt$10$a$b$c$d',
+    'scrypt$32768$8$3',
+    'scrypt$32768$8$3$salt$',
+    '$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+    '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$',
+  ])('is not taken for one of ours: %j', async (hash) => {
+    await expect(verifyPassword('a password', hash)).rejects.toThrow('not a password hash of ours');
+  });
 });

@@ -88,7 +88,7 @@ describe('users', () => {
     await users.add({ ...user, tenantId: 'a', username: 'shared' });
     expect(await users.byName('shared')).toMatchObject({
       tenantId: 'a',
-      passwordHash: expect.stringMatching(/^scrypt/),
+      passwordHash: expect.stringMatching(/^\$argon2id\$/),
     });
     await users.add({ ...user, tenantId: 'b', username: 'shared' });
     expect(await users.byName('shared')).toBeUndefined();
