@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { shareCores } from '../bench/cores.ts';
+import { keepTo, shareCores } from '../bench/cores.ts';
 import { fillInboxes } from '../bench/fill-inboxes.ts';
 import { LoadProcess } from '../bench/load-process.ts';
 import type { Outcome, SteadyJob } from '../bench/load/jobs.ts';
@@ -66,6 +66,7 @@ const RECOVERY_MS = 35_000;
 export async function hostile(options: HostileOptions): Promise<Trial> {
   const { attackMs, quietMs, clients, rate, kinds, profile, signal, onProgress } = options;
   const cores = shareCores();
+  keepTo(process.pid, cores?.others);
   onProgress('starting', 0);
   await using stage = await openStage({ env: SETTINGS, servers: 1, cores });
   const [server] = stage.servers as [ServerProcess];
