@@ -122,7 +122,8 @@ test('a device with a newer token that listened all the while is told to fetch a
 });
 
 test('senders who go on meanwhile are answered, and their next ones are in an inbox with right counts', async () => {
-  const [uma, sam] = [person(), person()];
+  // Whoever sends at full speed has the role for it, and its limit.
+  const [uma, sam] = [person(), person({ roles: ['sender'] })];
   const over = new AbortController();
   const sending = (async () => {
     let sent = 0;

@@ -30,7 +30,8 @@ describe('a document that is not known yet', () => {
     const { token } = person();
     const query = documentOf(10_000);
     for (let n = 0; n < 3; n += 1) expect((await app.graphql(query, { token })).data).toEqual({ unreadCount: 0 });
-    expect(await left(token)).toBe(POINTS - 3 - 40);
+    // Of each body of more than 8 KiB one more.
+    expect(await left(token)).toBe(POINTS - 3 - 3 - 40);
   });
 
   test('costs as much on the socket, and one that is refused for it is not parsed', async () => {
@@ -46,6 +47,44 @@ describe('a document that is not known yet', () => {
   test('costs the address of whoever has no token', async () => {
     const ask = async (characters: number) => (await app.graphql(documentOf(characters, '{ __typename }'))).status;
     expect([await ask(12_000), await ask(11_000), await ask(12_000), await ask(10)]).toEqual([200, 200, 429, 200]);
+  });
+});
+
+describe('a large body', () => {
+  const POINTS = 100;
+  const text = 'x'.repeat(12 * 1024);
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await startApp({ env: { RATE_LIMIT_USER: `${POINTS}/1h`, RATE_LIMIT_ADDRESS: '12/1h' } });
+  });
+  afterAll(async () => app[Symbol.asyncDispose]());
+
+  const query = 'mutation ($input: SendInput!) { send(input: $input) { id } }';
+  const input = { title: 'large', content: 'c', data: { text } };
+  test.each<[string, (token: string) => Promise<{ status: number }>]>([
+    ['REST', (token) => app.rest('POST', '/api/v1/notifications', { token, body: input })],
+    [
+      'GraphQL',
+      async (token) => {
+        const answer = await app.graphql(query, { token, variables: { input } });
+        expect(answer.errors).toBeUndefined();
+        return answer;
+      },
+    ],
+  ])('of %s costs its user a point more for 8 KiB, and the address of many users nothing', async (_, ask) => {
+    for (let n = 0; n < 5; n += 1) {
+      const { token } = person();
+      for (let times = 0; times < 10; times += 1) expect((await ask(token)).status).toBe(200);
+      let served = 0;
+      while ((await app.rest('GET', COUNT, { token })).status === 200) served += 1;
+      expect(served).toBe(POINTS - 10 * (1 + 1));
+    }
+  });
+
+  test('of a stranger costs the address', async () => {
+    const ask = async () => (await app.graphql(`{ __typename } # ${text}`)).status;
+    const statuses = [await ask(), await ask(), await ask()];
+    expect(statuses).toContain(429);
   });
 });
 

@@ -6,7 +6,7 @@ import { connectLegacy, sendTo } from './connect.ts';
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await startApp();
+  app = await startApp({ env: { RATE_LIMITS: 'off' } });
 });
 afterAll(async () => {
   await app[Symbol.asyncDispose]();

@@ -11,7 +11,7 @@ const LARGE = { content: 'x'.repeat(10_000), data: 'y'.repeat(16_000) };
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await startApp({ env: { MAX_WAITING_EVENTS: '16' } });
+  app = await startApp({ env: { MAX_WAITING_EVENTS: '16', RATE_LIMITS: 'off' } });
 });
 afterAll(async () => {
   await app[Symbol.asyncDispose]();

@@ -50,6 +50,9 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
   const meter = options.metrics.doors.sse;
   const graphiql = createGraphiql(logger, options.demoToken);
 
+  /** What its address has paid for the body of a request, if that was large. */
+  const pointsOfBody = new WeakMap<IncomingMessage, number>();
+
   /** What a request may run, or what it is answered instead. */
   async function admit(request: IncomingMessage, params: OperationRequest, response: ServerResponse) {
     const token = bearerToken(request.headers.authorization);
@@ -63,9 +66,10 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       return { errors: [withStatus(operations.mask(error))] };
     }
     if (caller) identify(caller);
+    const points = 1 + (pointsOfBody.get(request) ?? 0);
     const prepared = operations.prepare(
       params,
-      { caller, address: addressOf(request) },
+      { caller, address: addressOf(request), points },
       request.method === 'GET' ? 'get' : 'post',
       () => {
         meter.gaveUp();
@@ -73,7 +77,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       },
     );
     const isPaid = caller !== undefined && !('errors' in prepared && prepared.cause?.code === 'RATE_LIMITED');
-    if (isPaid && rateLimits.isOn) rateLimits.refundAddress(addressOf(request), 1);
+    if (isPaid && rateLimits.isOn) rateLimits.refundAddress(addressOf(request), points);
     if ('errors' in prepared) {
       await hold(prepared.cause);
       return prepared;
@@ -157,7 +161,9 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     maxBodyBytes,
     maxBodyValues,
     spend(request, points) {
-      if (points > 0) rateLimits.spendOfAddress(addressOf(request), 'graphql', points);
+      if (points === 0) return;
+      rateLimits.spendOfAddress(addressOf(request), 'graphql', points);
+      pointsOfBody.set(request, points);
     },
   };
 

@@ -53,6 +53,8 @@ export interface Refused {
 export interface Requester {
   readonly caller: Caller | undefined;
   readonly address?: string;
+  /** What the request is worth before it is looked at. One, unless told. */
+  readonly points?: number;
 }
 
 /** A subscription that has begun: its events, and what it makes of them. */
@@ -92,7 +94,7 @@ export class Operations {
     try {
       const { query, operationName, variables, extensions } = request;
       // Before the document is looked at, which costs more than most operations.
-      if (caller) this.#spend(requester, 1, door);
+      if (caller) this.#spend(requester, requester.points ?? 1, door);
       const plan = this.#documents.plan(query, operationName, extensions, (characters) =>
         this.#spend(requester, pointsOfDocument(characters), door),
       );

@@ -129,8 +129,12 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
   installErrors(app, { logger, rateLimits, addressOf });
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async ({ raw }: FastifyRequest, body: Buffer) => {
-    rateLimits.spendOfAddress(addressOf(raw), 'rest', pointsOfBytes(body.length));
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    const caller = callers.get(request);
+    const points = pointsOfBytes(body.length);
+    if (caller) rateLimits.spend(caller, points, 'rest');
+    else rateLimits.spendOfAddress(addressOf(request.raw), 'rest', points);
     return parseJson(body, options.maxBodyValues);
   });
   app.addHook('preValidation', async (request) => {
@@ -144,7 +148,6 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     methodsOf.set(url, methods);
   });
 
-  const callers = new WeakMap<FastifyRequest, Caller>();
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.public || !request.routeOptions.url?.startsWith('/api/')) return;
     const caller = await verify(bearerToken(request.headers.authorization));
