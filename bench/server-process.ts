@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { keepTo } from './cores.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 import type { Question, Usage } from './probe.ts';
 import { freePort } from '../src/database/free-port.ts';
 
@@ -38,7 +39,7 @@ export class ServerProcess implements AsyncDisposable {
     const log = openSync(this.#logPath, 'a');
     const { env, script, directory, name, cores, preload } = options;
     const imports = [join(import.meta.dirname, 'probe.ts'), ...(preload === undefined ? [] : [preload])];
-    const args = ['--expose-gc', ...imports.flatMap((path) => ['--import', path]), script];
+    const args = [...NODE_FLAGS, '--expose-gc', ...imports.flatMap((path) => ['--import', path]), script];
     this.#child = spawn(process.execPath, args, {
       cwd: ROOT,
       env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', PORT: String(port), ...env },

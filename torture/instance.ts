@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { type WriteStream, createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { NODE_FLAGS } from '../bench/node-flags.ts';
 
 export interface InstanceOptions {
   name: string;
@@ -69,7 +70,7 @@ export class Instance implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { env, directory, name } = this.#options;
-    const child = spawn(process.execPath, ['src/main.ts'], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, 'src/main.ts'], {
       cwd: ROOT,
       env: { PATH: process.env['PATH'] ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

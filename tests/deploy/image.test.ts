@@ -32,6 +32,6 @@ test('the build context is a list of what comes in, and no secret, database or e
 test('Node is process 1, is nobody in particular, and is asked for its health by itself', () => {
   expect(dockerfile).toMatch(/^USER 1000:1000$/m);
   expect(dockerfile).toMatch(/^STOPSIGNAL SIGTERM$/m);
-  expect(dockerfile).toMatch(/^ENTRYPOINT \["node"\]\nCMD \["src\/main\.ts"\]$/m);
+  expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "--single-threaded-gc"\]\nCMD \["src\/main\.ts"\]$/m);
   expect(dockerfile).toMatch(/CMD \["node", "-e", "fetch\(`http:\/\/127\.0\.0\.1:\$\{process\.env\.PORT\}\/health`\)/);
 });

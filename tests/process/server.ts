@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { NODE_FLAGS } from '../../bench/node-flags.ts';
 import { findPostmaster } from '../../src/database/postgres-process.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -38,7 +39,7 @@ const environment = (env: Record<string, string>): NodeJS.ProcessEnv => ({
 
 /** The real server, as `npm start` runs it, on a free port unless `env` says otherwise. */
 export function startServer(env: Record<string, string>, { detached = false, cwd = root } = {}): ServerProcess {
-  const child = spawn(process.execPath, ['src/main.ts'], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, 'src/main.ts'], {
     cwd,
     env: environment({ PORT: '0', ...env }),
     detached,

@@ -5,6 +5,7 @@ import { type Socket, connect, createServer } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { NODE_FLAGS } from '../../bench/node-flags.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Person, TEST_SECRET, person } from '../support/app.ts';
 import { eventually } from '../support/eventually.ts';
@@ -64,9 +65,10 @@ function processes(): Row[] {
 }
 
 const childrenOf = ({ child }: ServerProcess): Row[] => processes().filter(({ parent }) => parent === child.pid);
+const isWorker = ({ command }: Row): boolean => command.includes('worker.ts');
 const workersOf = (server: ServerProcess): number[] =>
   childrenOf(server)
-    .filter(({ command }) => command.includes('worker.ts'))
+    .filter(isWorker)
     .map(({ pid }) => pid);
 const living = (pids: number[]): number[] =>
   processes()
@@ -147,6 +149,14 @@ test('one worker is the process itself, without a child', async () => {
   const server = start({ WORKERS: '1' });
   await server.ready;
   expect(childrenOf(server)).toEqual([]);
+});
+
+test('workers have what Node was started with', async () => {
+  const server = start({ WORKERS: '2' });
+  await server.ready;
+  const workers = childrenOf(server).filter(isWorker);
+  expect(workers).toHaveLength(2);
+  for (const { command } of workers) expect(command.split(' ')).toEqual(expect.arrayContaining(NODE_FLAGS));
 });
 
 test('workers share one free port; the start is told once, and signals are left to the primary', async () => {
