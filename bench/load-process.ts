@@ -15,6 +15,10 @@ export class LoadProcess implements AsyncDisposable {
     keepTo(this.#child.pid!, cores);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /**
    * One job at a time. The load stands still until `onMoment` has resolved. @throws Error that says why a job failed; the
    * process takes no further ones then.

@@ -24,8 +24,8 @@ async function repeat(name: string, attack: Attack, answers: Answers, target: Ta
 }
 
 /**
- * The good clients and the database share a core with it, and go first: a hostile client has a machine of its own. Linux
- * may share a core out by session (sched(7), autogroup), and then a priority counts within the session only.
+ * For where the good clients and the database, which share a core with it, may not be put first (`goFirst`). Linux may
+ * share a core out by session (sched(7), autogroup), and then a priority counts within the session only.
  */
 function goLast(): void {
   setPriority(constants.priority.PRIORITY_LOW);

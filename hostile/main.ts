@@ -14,8 +14,9 @@ const USAGE = `Usage: npm run hostile -- [--minutes 5] [--quiet-minutes M] [--cl
 
 Starts a PostgreSQL and a server with its default limits, and connects good clients, who get notifications at a steady rate
 and read. They are measured alone, and then beside one hostile client that does all kinds of harm at once. It has an address,
-a user and a process of its own. Where there are cores enough, the server has one to itself. Needs Linux, or an address
-127.0.0.2 on this machine.
+a user and a process of its own. Where there are cores enough, the server has one to itself; on the others the database and
+the good clients go before the hostile one if this is run by root, as if it had a machine of its own. Needs Linux, or an
+address 127.0.0.2 on this machine.
 
   --minutes        how long the attack lasts
   --quiet-minutes  how long the good clients are measured alone; as long, unless told

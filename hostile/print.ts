@@ -8,9 +8,12 @@ import type { Judged } from './verdict.ts';
 const MIB = 2 ** 20;
 const MOST_PLACES = 15;
 
+const IN_THE_WAY =
+  'The hostile client shared a core with the good ones and the database, who waited for it there too: run it as root.';
+
 /** The outcome for people. */
 export function printTrial({ trial, judged }: { trial: Trial; judged: Judged }, paint: Paint): string {
-  const { quiet, attacked, answers, load, holding, places } = trial;
+  const { quiet, attacked, answers, isInTheWay, load, holding, places } = trial;
   const ms = (value: number | undefined): string => (value ?? Number.NaN).toFixed(2);
   const row = (name: string, { p50Ms, p99Ms, units, faults }: Trial['quiet'], share: number): string[] => [
     name,
@@ -39,6 +42,7 @@ export function printTrial({ trial, judged }: { trial: Trial; judged: Judged }, 
       ],
       (column) => column > 0,
     ),
+    ...(isInTheWay ? ['', paint('dim', IN_THE_WAY)] : []),
     '',
     alignedTable(
       [

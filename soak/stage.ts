@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cores } from '../bench/cores.ts';
-import { keepTo } from '../bench/cores.ts';
+import { goFirst, keepTo } from '../bench/cores.ts';
 import { ServerProcess } from '../bench/server-process.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/database/embedded-postgres.ts';
 import { startReaper } from '../tests/support/reaper.ts';
@@ -13,6 +13,8 @@ export interface StageOptions {
   /** With more than one there is a Redis between them. */
   readonly servers: number;
   readonly cores?: Cores | undefined;
+  /** PostgreSQL goes before everything else on its cores, where that is allowed. */
+  readonly databaseFirst?: boolean;
   /** See `ServerOptions`. */
   readonly preload?: string | undefined;
 }
@@ -26,7 +28,7 @@ export interface Stage extends AsyncDisposable {
 const quiet = { info() {}, warn() {}, error() {} };
 
 /** Resolves when the servers accept connections. */
-export async function openStage({ env, servers: count, cores, preload }: StageOptions): Promise<Stage> {
+export async function openStage({ env, servers: count, cores, databaseFirst, preload }: StageOptions): Promise<Stage> {
   await using opening = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'carillon-soak-'));
   opening.defer(() => rm(directory, { recursive: true, force: true }));
@@ -37,6 +39,7 @@ export async function openStage({ env, servers: count, cores, preload }: StageOp
     await startEmbeddedPostgres({ directory: join(directory, 'database'), logger: quiet }),
   );
   keepTo(postgres.pid, cores?.others);
+  if (databaseFirst) goFirst(postgres.pid);
   const redis = count > 1 ? opening.use(await startRedis(directory)) : undefined;
   const start = async (name: string): Promise<ServerProcess> =>
     opening.use(

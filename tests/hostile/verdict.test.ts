@@ -10,6 +10,7 @@ const trial: Trial = {
   quiet: { units: 1000, perSecond: 100, p50Ms: 10, p99Ms: 30, faults: none },
   attacked: { units: 1000, perSecond: 100, p50Ms: 11, p99Ms: 35, faults: none },
   answers: {},
+  isInTheWay: false,
   load: { quiet: 0.2, attacked: 0.6 },
   holding: { before: holding, peak: { ...holding, rssBytes: 300 * MIB }, after: holding },
   places: undefined,
