@@ -1,4 +1,4 @@
-import { tuneForServing } from './v8-settings.ts';
+import { tuneForServing } from './runtime-settings.ts';
 import type { App } from './app.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { type Logger, createLogger } from './logger.ts';

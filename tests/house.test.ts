@@ -24,7 +24,7 @@ const folders: Record<string, { values: string[]; types: string[] }> = {
 /** What every folder may import of the files beside the folders. */
 const files = { values: ['errors.ts', 'logger.ts', 'scope.ts'], types: ['config.ts'] };
 /** The files that may import anything. */
-const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts', 'v8-settings.ts'];
+const roots = ['announce.ts', 'app.ts', 'context.ts', 'main.ts', 'runtime-settings.ts'];
 
 const targets = [...Object.keys(folders), ...files.values, ...files.types, ...roots];
 const specifier = (from: string, target: string) => from + (target.endsWith('.ts') ? target : `${target}/x.ts`);

@@ -1,5 +1,5 @@
-import { type Argon2Parameters, randomBytes, timingSafeEqual } from 'node:crypto';
-import { derive } from './password-threads.ts';
+import { type Argon2Parameters, type ScryptOptions, argon2, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
 
 /**
  * Argon2id (RFC 9106) with 19 MiB of memory and two passes, of the settings that the OWASP Password Storage Cheat Sheet
@@ -27,11 +27,11 @@ const costText = ({ memory, passes, parallelism }: Cost): string =>
 
 const toText = (salt: Buffer, key: Buffer): string => `${costText(COST)}${ofPhc(salt)}$${ofPhc(key)}`;
 
+const argon2Async = promisify(argon2);
+const scryptAsync = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
+
 const argon2idOf = (password: string, salt: Buffer, cost: Cost, keyBytes: number): Promise<Buffer> =>
-  derive({
-    kind: 'argon2id',
-    parameters: { ...cost, message: password.normalize('NFKC'), nonce: salt, tagLength: keyBytes },
-  });
+  argon2Async('argon2id', { ...cost, message: password.normalize('NFKC'), nonce: salt, tagLength: keyBytes });
 
 /** A memory-hard hash of a password, as a PHC string. Takes some hundredths of a second. */
 export async function hashPassword(password: string): Promise<string> {
@@ -66,12 +66,7 @@ async function keysOf(password: string, hash: string): Promise<{ expected: Buffe
   }
   const [, N, r, lanes, salt, key] = SCRYPT.exec(hash) ?? [];
   if (salt === undefined || key === undefined) throw new Error('not a password hash of ours');
-  const actual = await derive({
-    kind: 'scrypt',
-    password: password.normalize('NFKC'),
-    salt: Buffer.from(salt, 'base64url'),
-    keyBytes: KEY_BYTES,
-    options: { N: Number(N), r: Number(r), p: Number(lanes), maxmem: MAX_SCRYPT_BYTES },
-  });
+  const options = { N: Number(N), r: Number(r), p: Number(lanes), maxmem: MAX_SCRYPT_BYTES };
+  const actual = await scryptAsync(password.normalize('NFKC'), Buffer.from(salt, 'base64url'), KEY_BYTES, options);
   return { expected: Buffer.from(key, 'base64url'), actual };
 }

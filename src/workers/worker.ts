@@ -1,5 +1,5 @@
 // One of the processes of `WORKERS`: what `startWorkers` forks.
-import { tuneForServing } from '../v8-settings.ts';
+import { tuneForServing } from '../runtime-settings.ts';
 import cluster from 'node:cluster';
 import type { App } from '../app.ts';
 import type { Config } from '../config.ts';

@@ -1,6 +1,6 @@
 // Prints how many bytes of the heap a push takes to count, beyond a loop that counts nothing.
 // Run it with --expose-gc, and with a young generation so large that nothing is collected meanwhile.
-import '../../src/v8-settings.ts';
+import '../../src/runtime-settings.ts';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { DoorMeter } from '../../src/metrics/door-meter.ts';
 

@@ -1,12 +1,12 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { access, readFileSync, readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /*
  * What V8 is told before anything else is loaded, so this file is imported first, and when everything is. Its own settings
- * are made for pages, which come and go; a server runs the same few paths, and holds the same sockets, for months. What
- * each setting does to the figures is in docs/performance.md.
+ * are made for pages, which come and go; a server runs the same few paths, and holds the same sockets, for months. And
+ * what the threads that help are told. What each setting does to the figures is in docs/performance.md.
  */
 
 // What is loaded at the start stays: it need not pass through a young generation that grows with it.
@@ -29,25 +29,28 @@ function youngGenerationMiB(): number {
   return (space?.space_size ?? 0) / 2 ** 20;
 }
 
-/** As V8's threads are called by Node, on which it compiles and marks what is in use. */
-const HELPER = 'V8Worker';
+/** As Node calls the threads on which V8 compiles and libuv does what takes long: hashing passwords, reading files. */
+const HELPERS = new Set(['V8Worker', 'libuv-worker']);
 
-/** Beside the thread that serves, each of them then gets a third of what it gets; all of an idle core, as before. */
-const NICER = 5;
+/** Beside the thread that serves each of them then gets a tenth of what it gets; all of an idle core, as before. */
+const NICER = 10;
 
 const MOST_NICE = 19;
 
+// With the first thing to do, whatever it is, libuv starts its threads.
+access('.', () => {});
+
 /**
- * V8 has four threads that help it. Where cores are fewer than what there is to do, they take turns with the one that
- * serves: for a tenth of a second or two, each time the heap is looked through, everybody waited. Only on Linux is a
- * priority that of a thread (setpriority(2)).
+ * Where cores are fewer than what there is to do, helpers take turns with the thread that serves: everybody waited a tenth
+ * of a second while code that had just become busy was compiled, or while others logged in. Only on Linux is a priority
+ * that of a thread (setpriority(2)).
  */
 function lowerPriorityOfHelpers(): void {
   if (process.platform !== 'linux') return;
   const priority = Math.min(MOST_NICE, getPriority() + NICER);
   try {
     for (const id of readdirSync('/proc/self/task')) {
-      if (readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim() === HELPER) setPriority(Number(id), priority);
+      if (HELPERS.has(readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim())) setPriority(Number(id), priority);
     }
   } catch {
     // Where threads cannot be seen, they are left as they are; so are the rest when one has ended meanwhile.

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 
-const settings = fileURLToPath(new URL('../../src/v8-settings.ts', import.meta.url));
+const settings = fileURLToPath(new URL('../../src/runtime-settings.ts', import.meta.url));
 
 /** Prints how many MiB the young generation has, in a process in which much survives, as when many sockets come at once. */
 const crowd = `
@@ -67,11 +67,11 @@ const threads = `
   }
 `;
 
-test("V8's helpers go behind the thread that serves", async () => {
+test.each(['V8Worker', 'libuv-worker'])('%s, which helps, goes behind the thread that serves', async (name) => {
   const own = getPriority();
   const lines = (await outputOf(`${importSettings}tuneForServing();\n${threads}`)).trim().split('\n');
-  const helpers = lines.filter((line) => line.startsWith('V8Worker'));
+  const helpers = lines.filter((line) => line.startsWith(`${name} `));
   expect(helpers.length).toBeGreaterThan(0);
-  expect(new Set(helpers)).toEqual(new Set([`V8Worker ${Math.min(19, own + 5)}`]));
+  expect(new Set(helpers)).toEqual(new Set([`${name} ${Math.min(19, own + 10)}`]));
   expect(lines).toContain(`MainThread ${own}`);
 });
