@@ -36,10 +36,10 @@ export function keepTo(pid: number, cores: string | undefined): void {
 }
 
 /**
- * Lets a process go before all others on its cores, with all its threads and those that it starts: real-time scheduling
- * of Linux (sched(7)), as the least difference in priority still leaves others a time slice of milliseconds. Tells
- * whether it may; root may.
+ * Lets the first thread of a process, and all that it starts, go before what else runs on its cores, but for what has a
+ * higher priority: real-time scheduling of Linux (sched(7)), as any other still leaves others a time slice of
+ * milliseconds. Tells whether it may; root may.
  */
-export function goFirst(pid: number): boolean {
-  return spawnSync('chrt', ['--all-tasks', '--rr', '--pid', '1', String(pid)]).status === 0;
+export function goFirst(pid: number, priority: number): boolean {
+  return spawnSync('chrt', ['--rr', '--pid', String(priority), String(pid)]).status === 0;
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { keepTo } from './cores.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 import type { FromLoad, Job, Moment, Outcome, ToLoad } from './load/jobs.ts';
 
 /** The load, in a process of its own. */
@@ -10,7 +11,7 @@ export class LoadProcess implements AsyncDisposable {
   readonly #exited: Promise<unknown>;
 
   constructor(cores: string | undefined) {
-    this.#child = fork(join(import.meta.dirname, 'load', 'main.ts'), { detached: true });
+    this.#child = fork(join(import.meta.dirname, 'load', 'main.ts'), { detached: true, execArgv: NODE_FLAGS });
     this.#exited = once(this.#child, 'exit');
     keepTo(this.#child.pid!, cores);
   }

@@ -75,7 +75,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   await using stage = await openStage({ env: SETTINGS, servers: 1, cores, databaseFirst: isShared });
   const [server] = stage.servers as [ServerProcess];
   await using load = new LoadProcess(cores?.others);
-  const isInTheWay = isShared && !goFirst(load.pid);
+  const isInTheWay = isShared && !goFirst(load.pid, 2);
   await withDatabase(stage.databaseUrl, (client) =>
     fillInboxes(client, { tenantId: TENANT, userIds: [HOSTILE_USER], rowsEach: HOSTILE_ROWS }),
   );

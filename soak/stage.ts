@@ -39,7 +39,7 @@ export async function openStage({ env, servers: count, cores, databaseFirst, pre
     await startEmbeddedPostgres({ directory: join(directory, 'database'), logger: quiet }),
   );
   keepTo(postgres.pid, cores?.others);
-  if (databaseFirst) goFirst(postgres.pid);
+  if (databaseFirst) goFirst(postgres.pid, 1);
   const redis = count > 1 ? opening.use(await startRedis(directory)) : undefined;
   const start = async (name: string): Promise<ServerProcess> =>
     opening.use(
