@@ -7,6 +7,7 @@ import { ServerProcess } from '../bench/server-process.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/database/embedded-postgres.ts';
 import { startReaper } from '../tests/support/reaper.ts';
 import { startRedis } from '../tests/support/redis.ts';
+import { withDatabase } from '../torture/table.ts';
 
 export interface StageOptions {
   readonly env: Record<string, string>;
@@ -23,6 +24,8 @@ export interface StageOptions {
 export interface Stage extends AsyncDisposable {
   readonly servers: readonly ServerProcess[];
   readonly databaseUrl: string;
+  /** Has PostgreSQL write now what it would write within the next five minutes. */
+  checkpoint(): Promise<void>;
 }
 
 const quiet = { info() {}, warn() {}, error() {} };
@@ -56,5 +59,12 @@ export async function openStage({ env, servers: count, cores, databaseFirst, pre
   // The first one migrates.
   for (let at = 0; at < count; at += 1) servers.push(await start(`server-${at}`));
   const owned = opening.move();
-  return { servers, databaseUrl: postgres.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    servers,
+    databaseUrl: postgres.url,
+    async checkpoint() {
+      await withDatabase(postgres.adminUrl, (client) => client.query('checkpoint'));
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
