@@ -15,6 +15,9 @@ export const PROMPT_REFUSALS = 20;
 const SHORT_MS = 250;
 const SHORT_POINTS = 10;
 
+/** Tenths of points do not add up exactly: what is too much by less than this is not. */
+const ROUNDING_POINTS = 1e-6;
+
 /**
  * One limit of many keys: a bucket of points for each, which fills steadily. Counts here and decides at once; with
  * `shared` it also adds what it has admitted to the count of all instances, and takes out of the bucket what the others
@@ -48,7 +51,7 @@ export class RateLimit {
     this.#forgive(tally);
     const most = this.#mostAtOnce(tally);
     tally.spent = Math.max(tally.spent, this.#points - most);
-    return tally.spent + Math.min(points, most) <= this.#points;
+    return tally.spent + Math.min(points, most) <= this.#points + ROUNDING_POINTS;
   }
 
   /** Counts a refusal. Returns how many there were until now, this one with them. */

@@ -66,3 +66,13 @@ test('what is less than a quarter of a second’s worth is ten points at once', 
   expect(limit.waitOf(at(0), 20)).toBe(30_000);
   expect([limit.allows(at(29_000), 9), limit.allows(at(29_000), 10)]).toEqual([true, false]);
 });
+
+test('of tenths, which are not exact, as many are allowed as there are within one moment', () => {
+  const limit = new RateLimit('user', { points: 4, durationMs: 3_600_000 });
+  const tally = limit.tallies.of('ada', 0);
+  limit.spend('ada', tally, 3);
+  let spent = 0;
+  for (; spent < 20 && limit.allows(tally, 0.1); spent++) limit.spend('ada', tally, 0.1);
+  expect(spent).toBe(10);
+  expect(limit.allows(tally, 0.1)).toBe(false);
+});
