@@ -40,6 +40,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself is process 1 and handles signals: no shell and no npm is between.
-# It collects garbage on the thread that serves: docs/operating.md, "How Node is started".
+# It collects garbage on the thread that serves: docs/operating.md, "Starting and draining".
 ENTRYPOINT ["node", "--single-threaded-gc"]
 CMD ["src/main.ts"]
