@@ -32,7 +32,7 @@ function youngGenerationMiB(): number {
 /** As Node calls the threads on which V8 compiles and libuv does what takes long: hashing passwords, reading files. */
 const HELPERS = new Set(['V8Worker', 'libuv-worker']);
 
-/** Beside the thread that serves each of them then gets a tenth of what it gets; all of an idle core, as before. */
+/** Beside the thread that serves each of them then gets a tenth of what it gets, and all of an idle core. */
 const NICER = 10;
 
 const MOST_NICE = 19;
