@@ -224,7 +224,8 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
       this.#reader = this.#readerAfter(head.version);
       return;
     }
-    this.#page = events;
+    // Of its own: others may have been given the same page.
+    this.#page = [...events];
     this.#position = reader.reached;
     // Beyond this point the feed will tell; what it repeats is dropped by version.
     if (complete && this.#position >= this.#feed.head.version) this.#goLive();

@@ -11,7 +11,7 @@ import { type NotificationRow, notificationColumns, toNotification } from './not
 /** A page of changes, all of one moment. */
 export interface Replay {
   readonly head: InboxHead;
-  readonly events: InboxEvent[];
+  readonly events: readonly InboxEvent[];
   /** Whether `events` reach up to `head`. */
   readonly complete: boolean;
   /** Whether deletions that the reader has to be told of are forgotten by now: it has to fetch anew. */
@@ -62,7 +62,7 @@ export class InboxReplays {
   constructor(database: Database, { firstPage = FIRST_PAGE, furtherPage = FURTHER_PAGE } = {}) {
     const batcher = (limit: number, maxBatch: number) =>
       new Batcher<Ask, Replay>({
-        write: (asks) => readChanges(database, asks, limit),
+        write: (asks) => readForAll(database, asks, limit),
         maxBatch,
         maxInFlight: STATEMENTS,
         spacingMs: STORM_SPACING_MS,
@@ -115,6 +115,21 @@ export class ReplayReader {
   get reached(): number {
     return this.#ask.after;
   }
+}
+
+/** Those who ask the same share an answer: after a restart a user's devices, or many subscriptions of one client, do. */
+async function readForAll(database: Database, asks: readonly Ask[], limit: number): Promise<Replay[]> {
+  const places = new Map<string, number>();
+  const different: Ask[] = [];
+  const placeOf = asks.map((ask) => {
+    const { address, after, start, known, additionsOnly } = ask;
+    const key = JSON.stringify([address.tenantId, address.userId, after, start, known, additionsOnly]);
+    const place = places.get(key) ?? different.push(ask) - 1;
+    places.set(key, place);
+    return place;
+  });
+  const replays = await readChanges(database, different, limit);
+  return placeOf.map((place) => replays[place] as Replay);
 }
 
 async function readChanges(database: Database, asks: readonly Ask[], limit: number): Promise<Replay[]> {
@@ -175,7 +190,7 @@ function toEvents(
   head: InboxHead & InboxAddress,
   after: number,
   limit: number,
-): { events: InboxEvent[]; complete: boolean } {
+): { events: readonly InboxEvent[]; complete: boolean } {
   let end = Number.POSITIVE_INFINITY;
   for (const kind of ['added', 'changed', 'deleted'] as const) {
     const ofKind = rows.filter((row) => row.kind === kind);

@@ -70,6 +70,20 @@ describe('a listener', () => {
     await Promise.all(readers.map((reader) => reader.listener.return()));
   });
 
+  test('that comes back at once with others, with the same cursor, is told everything like each of them', async () => {
+    await using topics = createInProcessTopics();
+    await using hub = createHub(topics, services);
+    const address = newAddress();
+    await add(hub, address, 70);
+    const { epoch } = await services.log.head(address);
+    const readers = await Promise.all(
+      numbers(1, 10).map(() => Reader.open(hub, address, { after: cursorAt(epoch, 5) })),
+    );
+    await Promise.all(readers.map((reader) => reader.reached(70)));
+    for (const reader of readers) expect(reader.versions).toEqual(numbers(6, 70));
+    await Promise.all(readers.map((reader) => reader.listener.return()));
+  });
+
   test('of additions only is refused with a cursor of another inbox or of the future, and leaves no topic behind', async () => {
     await using topics = new HostileTopics(createRandom(1));
     await using hub = createHub(topics, services);

@@ -90,6 +90,23 @@ test('readers of many inboxes that ask at once get each their own, those without
   }
 });
 
+test('readers of one inbox that ask the same at once share an answer, those who ask otherwise get their own', async () => {
+  const address = newAddress();
+  const items = sendItems(address, 5);
+  await services.store(items);
+  await services.changes.markRead(address, [items[4]!.id]);
+  const [one, another, later, additions] = await Promise.all([
+    services.replays.after(address, 1).next(),
+    services.replays.after(address, 1).next(),
+    services.replays.after(address, 3).next(),
+    services.replays.after(address, 1, { additionsOnly: true }).next(),
+  ]);
+  expect(one.events.map(outlineOf)).toHaveLength(5);
+  expect(another).toBe(one);
+  expect(later.events.map(({ version }) => version)).toEqual([4, 5, 6]);
+  expect(additions.events.map(({ kind }) => kind)).toEqual(['added', 'added', 'added', 'added']);
+});
+
 describe('between two pages', () => {
   async function beginReading(count: number): Promise<{ address: InboxAddress; ids: string[] }> {
     const address = newAddress();
