@@ -72,7 +72,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   onProgress('starting', 0);
   // They share a core with the hostile client, which in truth has a machine of its own.
   const isShared = cores !== undefined;
-  await using stage = await openStage({ env: SETTINGS, servers: 1, cores, databaseFirst: isShared });
+  await using stage = await openStage({ env: SETTINGS, servers: 1, cores });
   const [server] = stage.servers as [ServerProcess];
   await using load = new LoadProcess(cores?.others);
   const isInTheWay = isShared && !goFirst(load.pid, 2);
@@ -91,6 +91,9 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
     seconds,
     warmupSeconds: Math.min(MOST_WARMUP_S, seconds / 2),
   });
+  const putDatabaseFirst = async (): Promise<void> => {
+    if (isShared) await stage.putConnectionsFirst();
+  };
   const cpu = { begin: 0, end: 0 };
   const share = (ms: number): number => (cpu.end - cpu.begin) / 1000 / ms;
 
@@ -101,6 +104,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   onProgress('quiet', 0.02);
   const run = interruptible(load, signal);
   const quiet = await run(job(quietMs / 1000), async (moment) => {
+    if (moment === 'begin') await putDatabaseFirst();
     if (moment === 'begin' || moment === 'end') cpu[moment] = (await server.usage('cpu')).cpuMicros;
   });
   const quietLoad = share(quietMs);
@@ -123,6 +127,8 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   const watch = async (): Promise<void> => {
     for (const started = performance.now(); !watching.signal.aborted; ) {
       onProgress('under attack', 0.1 + (0.8 * (performance.now() - started)) / attackMs);
+      // Connections are made as they are needed.
+      await putDatabaseFirst();
       const { heapBytes, rssBytes } = await server.usage('cpu');
       const descriptors = await countDescriptors(server.pid);
       peak = {
@@ -135,6 +141,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   };
   const attacked = await run(job(attackMs / 1000), async (moment) => {
     if (moment === 'begin') {
+      await putDatabaseFirst();
       cpu.begin = (await server.usage(profile ? 'profile' : 'cpu')).cpuMicros;
       attacker = new AttackerProcess(target, { kinds, cores: cores?.others });
       watched = watch();

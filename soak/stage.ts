@@ -14,8 +14,6 @@ export interface StageOptions {
   /** With more than one there is a Redis between them. */
   readonly servers: number;
   readonly cores?: Cores | undefined;
-  /** PostgreSQL goes before everything else on its cores, where that is allowed. */
-  readonly databaseFirst?: boolean;
   /** See `ServerOptions`. */
   readonly preload?: string | undefined;
 }
@@ -26,12 +24,17 @@ export interface Stage extends AsyncDisposable {
   readonly databaseUrl: string;
   /** Has PostgreSQL write now what it would write within the next five minutes. */
   checkpoint(): Promise<void>;
+  /**
+   * Lets the processes of PostgreSQL that serve the connections of now go before what else runs on their cores, where that
+   * is allowed. Not those that clean up, which would keep the others waiting for a tenth of a second each time.
+   */
+  putConnectionsFirst(): Promise<void>;
 }
 
 const quiet = { info() {}, warn() {}, error() {} };
 
 /** Resolves when the servers accept connections. */
-export async function openStage({ env, servers: count, cores, databaseFirst, preload }: StageOptions): Promise<Stage> {
+export async function openStage({ env, servers: count, cores, preload }: StageOptions): Promise<Stage> {
   await using opening = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'carillon-soak-'));
   opening.defer(() => rm(directory, { recursive: true, force: true }));
@@ -42,7 +45,6 @@ export async function openStage({ env, servers: count, cores, databaseFirst, pre
     await startEmbeddedPostgres({ directory: join(directory, 'database'), logger: quiet }),
   );
   keepTo(postgres.pid, cores?.others);
-  if (databaseFirst) goFirst(postgres.pid, 1);
   const redis = count > 1 ? opening.use(await startRedis(directory)) : undefined;
   const start = async (name: string): Promise<ServerProcess> =>
     opening.use(
@@ -59,11 +61,18 @@ export async function openStage({ env, servers: count, cores, databaseFirst, pre
   // The first one migrates.
   for (let at = 0; at < count; at += 1) servers.push(await start(`server-${at}`));
   const owned = opening.move();
+  const areFirst = new Set<number>();
   return {
     servers,
     databaseUrl: postgres.url,
     async checkpoint() {
       await withDatabase(postgres.adminUrl, (client) => client.query('checkpoint'));
+    },
+    async putConnectionsFirst() {
+      const { rows } = await withDatabase(postgres.adminUrl, (client) =>
+        client.query<{ pid: number }>("select pid from pg_stat_activity where backend_type = 'client backend'"),
+      );
+      for (const { pid } of rows.filter((row) => !areFirst.has(row.pid))) if (goFirst(pid, 1)) areFirst.add(pid);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -429,7 +429,7 @@ const settings = {
     rateLimitSender: rate('120000/1m', 'The same of a user with the role sender or admin.'),
     rateLimitTenant: rate('600000/1m', 'The same of all users of one tenant.'),
     rateLimitAddress: rate(
-      '750/30s',
+      '3000/2m',
       'HTTP requests and WebSocket upgrades from one address, or one /64 of IPv6, that no user pays for: without a token, with a bad one, or refused.',
     ),
     maxQueryTokens: integer(2000, 'Tokens of one GraphQL document.'),
