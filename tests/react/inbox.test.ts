@@ -166,6 +166,7 @@ describe('what is shown', () => {
     await shown.page.keyboard.press('End');
     await item(shown, 'Long').getByRole('button', { name: 'Show less' }).click();
     expect(await height()).toBe(before);
+    expect(await shown.page.evaluate('document.activeElement.textContent')).toBe('Show all');
     expect(await item(shown, 'Short').getByRole('button', { name: 'Show all' }).count()).toBe(0);
     expect(await unreadCount()).toBe(42);
   });
