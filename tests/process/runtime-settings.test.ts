@@ -72,6 +72,6 @@ test.each(['V8Worker', 'libuv-worker'])('%s, which helps, goes behind the thread
   const lines = (await outputOf(`${importSettings}tuneForServing();\n${threads}`)).trim().split('\n');
   const helpers = lines.filter((line) => line.startsWith(`${name} `));
   expect(helpers.length).toBeGreaterThan(0);
-  expect(new Set(helpers)).toEqual(new Set([`${name} ${Math.min(19, own + 15)}`]));
+  expect(new Set(helpers)).toEqual(new Set([`${name} ${Math.min(19, own + 10)}`]));
   expect(lines).toContain(`MainThread ${own}`);
 });
