@@ -33,8 +33,9 @@ function youngGenerationMiB(): number {
 const HELPERS = new Set(['V8Worker', 'libuv-worker']);
 
 /**
- * Beside the thread that serves each of them then gets a tenth of what it gets, and all of an idle core. Not less: what
- * waits to be compiled holds memory, which at 15 came to 50 MiB while 5,000 sockets came, and never went back.
+ * Beside the thread that serves each of them then gets a tenth of what it gets, and all of an idle core. Not less: at 15,
+ * while 5,000 sockets came, the process grew by 50 MiB more, outside of V8's heap, and kept them; probably for all that
+ * was waiting to be compiled.
  */
 const NICER = 10;
 
