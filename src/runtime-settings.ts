@@ -12,6 +12,10 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 // What is loaded at the start stays: it need not pass through a young generation that grows with it.
 setFlagsFromString('--semi-space-growth-factor=1');
 
+// V8's middle compiler keeps what each of its jobs took until the job's turn comes, outside of the heap, and the process does
+// not get it back: 5,000 sockets that come at once cost 50 MiB more, and no request became cheaper for it.
+setFlagsFromString('--no-maglev');
+
 /**
  * Both halves of the young generation together, in MiB. V8 lets them grow to 128 when much survives, as when thousands of
  * sockets come at once, and never gives the memory back; more than this made no request cheaper.
@@ -33,9 +37,8 @@ function youngGenerationMiB(): number {
 const HELPERS = new Set(['V8Worker', 'libuv-worker']);
 
 /**
- * Beside the thread that serves each of them then gets a tenth of what it gets, and all of an idle core. Not less: at 15,
- * while 5,000 sockets came, the process grew by 50 MiB more, outside of V8's heap, and kept them; probably for all that
- * was waiting to be compiled.
+ * Beside the thread that serves each of them then gets a tenth of what it gets, and all of an idle core. Not less: at 15 what
+ * is called often was compiled so late that a server just started answered half as many pages.
  */
 const NICER = 10;
 
@@ -70,7 +73,6 @@ export function tuneForServing(): void {
   // Optimize what is called often after a quarter of the usual number of calls: with V8's numbers a server that has just
   // been started answers its first thousands of requests at twice the cost. Not sooner: what only loads the server is
   // not worth it, and made a start cost a seventh more.
-  setFlagsFromString('--invocation-count-for-maglev=100');
   setFlagsFromString('--invocation-count-for-turbofan=800');
   setFlagsFromString('--semi-space-growth-factor=2');
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);

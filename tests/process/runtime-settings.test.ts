@@ -19,8 +19,8 @@ const crowd = `
   console.log(space.space_size / 2 ** 20, held.length);
 `;
 
-async function outputOf(source: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source]);
+async function outputOf(source: string, ...flags: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '--input-type=module', '--eval', source]);
   return stdout;
 }
 
@@ -56,6 +56,24 @@ test('what V8 holds stays near to what is in use, and would not by itself', asyn
   const peakMiB = async (first: string) => Number.parseFloat(await outputOf(first + traffic));
   expect(await peakMiB(importSettings)).toBeGreaterThan(240);
   expect(await peakMiB(`${importSettings}tuneForServing();\n`)).toBeLessThan(240);
+});
+
+/** Calls a function often enough for any compiler. */
+const hot = `
+  const numbers = Array.from({ length: 50 }, (_, index) => ({ index }));
+  const sum = () => numbers.reduce((total, { index }) => total + index, 0);
+  let total = 0;
+  for (let call = 0; call < 50_000; call++) total += sum();
+  console.log(total);
+`;
+
+test('what is called often is compiled by the last compiler alone, and would not be by itself', async () => {
+  const compilers = async (first: string) => {
+    const trace = await outputOf(first + hot, '--trace-opt');
+    return new Set([...trace.matchAll(/<JSFunction sum .*?(MAGLEV|TURBOFAN)/g)].map(([, compiler]) => compiler));
+  };
+  expect(await compilers('')).toContain('MAGLEV');
+  expect(await compilers(`${importSettings}tuneForServing();\n`)).toEqual(new Set(['TURBOFAN']));
 });
 
 /** Prints the name and the priority of each thread. */
