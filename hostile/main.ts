@@ -1,6 +1,6 @@
 // Lets one hostile client do all it can beside a thousand good ones, and shows what those notice of it.
 import { writeFile } from 'node:fs/promises';
-import { checkWritable, number, readArguments, someOf, whole } from '../src/commands/arguments.ts';
+import { UsageError, checkWritable, number, readArguments, someOf, whole } from '../src/commands/arguments.ts';
 import { runCommand, stopOnSignals } from '../src/commands/run-command.ts';
 import { createProgressBar } from '../src/commands/terminal/progress-bar.ts';
 import { paintFor } from '../src/commands/terminal/style.ts';
@@ -10,7 +10,7 @@ import { hostile } from './run.ts';
 import { MOST_RATIO, judge } from './verdict.ts';
 
 const USAGE = `Usage: npm run hostile -- [--minutes 5] [--quiet-minutes M] [--clients 1000] [--rate 100]
-                          [--only 'kind, kind'] [--ratio ${MOST_RATIO}] [--profile] [--json FILE]
+                          [--only 'kind, kind'] [--ratio ${MOST_RATIO}] [--clear-core] [--profile] [--json FILE]
 
 Starts a PostgreSQL and a server with its default limits, and connects good clients, who get notifications at a steady rate
 and read. They are measured alone, and then beside one hostile client that does all kinds of harm at once. It has an address,
@@ -24,6 +24,7 @@ address 127.0.0.2 on this machine.
   --rate           sends a second, and as many pages that are read
   --only           only these kinds, by their names in the report
   --ratio          what they may wait longer, the median and the slowest of a hundred
+  --clear-core     keeps everything else that runs on this machine off the server's core meanwhile; needs root
   --profile        also shows where the server's time goes under attack
   --json           also writes everything that was measured to a file
 
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     rate: { type: 'string', default: '100' },
     only: { type: 'string' },
     ratio: { type: 'string', default: String(MOST_RATIO) },
+    'clear-core': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     json: { type: 'string' },
   });
@@ -57,7 +59,9 @@ async function main(): Promise<number> {
     rate: number('rate', values.rate, LEAST, 1000),
     kinds: someOf('only', kinds, values.only),
     profile: values.profile,
+    isCoreCleared: values['clear-core'],
   };
+  if (values['clear-core'] && process.getuid?.() !== 0) throw new UsageError('--clear-core needs root');
   if (values.json !== undefined) await checkWritable('json', values.json);
   using bar = createProgressBar();
   const onProgress = (text: string, share: number): void => bar.show({ text, share });

@@ -13,6 +13,7 @@ import { JWT_SECRET } from '../torture/cluster.ts';
 import { withDatabase } from '../torture/table.ts';
 import { AttackerProcess } from './attacker-process.ts';
 import type { Answers } from './attacker.ts';
+import { clearCore } from './clear-core.ts';
 
 export interface HostileOptions {
   attackMs: number;
@@ -23,6 +24,8 @@ export interface HostileOptions {
   kinds: readonly string[];
   /** Also shows where the server's time goes. */
   profile: boolean;
+  /** Keeps everything else that runs on this machine off the server's core meanwhile. */
+  isCoreCleared: boolean;
   /** Ends the run, without a verdict. */
   signal: AbortSignal;
   onProgress: (text: string, share: number) => void;
@@ -66,7 +69,7 @@ const RECOVERY_MS = 35_000;
 
 /** Measures good clients alone, and then the same beside one hostile client. @throws Error when the server ends. */
 export async function hostile(options: HostileOptions): Promise<Trial> {
-  const { attackMs, quietMs, clients, rate, kinds, profile, signal, onProgress } = options;
+  const { attackMs, quietMs, clients, rate, kinds, profile, isCoreCleared, signal, onProgress } = options;
   const cores = shareCores();
   keepTo(process.pid, cores?.others);
   onProgress('starting', 0);
@@ -76,6 +79,8 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   const [server] = stage.servers as [ServerProcess];
   await using load = new LoadProcess(cores?.others);
   const isInTheWay = isShared && !goFirst(load.pid, 2);
+  if (isCoreCleared && cores === undefined) throw new Error('there are no cores to share, so none to clear');
+  using _cleared = isCoreCleared && cores !== undefined ? clearCore(cores) : undefined;
   await withDatabase(stage.databaseUrl, (client) =>
     fillInboxes(client, { tenantId: TENANT, userIds: [HOSTILE_USER], rowsEach: HOSTILE_ROWS }),
   );
