@@ -71,7 +71,10 @@ export class DeliveryQueue implements AsyncDisposable {
         pollInterval: POLL_MS,
         gracefulShutdownAbortTimeout: STOP_MS,
         logger: new QueueLogger(() => (level, message, meta) => {
-          const isTrouble = level === 'error' || level === 'warning';
+          // It warns of a pool with fewer connections than jobs. That is meant: a job waits for others' servers, not for
+          // the database.
+          const isAboutPool = meta?.['concurrency'] !== undefined;
+          const isTrouble = (level === 'error' || level === 'warning') && !isAboutPool;
           logger[isTrouble ? 'warn' : 'debug']({ err: meta?.['error'] }, `queue of deliveries: ${message}`);
         }),
       },

@@ -47,6 +47,15 @@ const come = (id: string, status: string) =>
     return hasCome ? deliveries : undefined;
   });
 
+test('a server that begins to send outside has nothing to warn of', async () => {
+  await using fresh = await startApp({ env: far.env });
+  const boss = clientOf(fresh.url, person({ roles: ['admin'] }));
+  await boss.addContact('EMAIL', 'uma@example.com', uma.id);
+  const id = await boss.send({ recipientId: uma.id, channel: 'EMAIL', title: 'First' });
+  await eventually(async () => (await clientOf(fresh.url, uma).deliveries(id))[0]?.status === 'SENT');
+  expect(fresh.logged.filter((line) => (JSON.parse(line) as { level: number }).level >= 40)).toEqual([]);
+});
+
 describe('a send by a channel', () => {
   test('is in the inbox and live at once, goes out, and tells each step live', async () => {
     await using socket = await connectGraphQL(app, uma);
