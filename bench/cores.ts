@@ -21,7 +21,7 @@ export function shareCores(): Cores | undefined {
 }
 
 /** "0,2-4" is 0, 2, 3, 4. */
-function coresIn(list: string): number[] {
+export function coresIn(list: string): number[] {
   return list.split(',').flatMap((part) => {
     const [from = Number.NaN, to = from] = part.split('-').map(Number);
     return Number.isNaN(from) ? [] : Array.from({ length: to - from + 1 }, (_, index) => from + index);

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import type { Cores } from '../bench/cores.ts';
+import { type Cores, coresIn } from '../bench/cores.ts';
 
 /** The cores on which a process may run, as "0,2-4"; nothing when it has ended. */
 export function coresOf(pid: string): string | undefined {
@@ -21,22 +21,27 @@ function move(pid: string, cores: string): boolean {
 /**
  * Keeps all that runs on this machine, the kernel's threads too, off the server's core until it is disposed. Otherwise what
  * the machine does beside the trial takes the server's core as soon as a hostile client makes the others busy, and only then.
- * What is kept to the server's core already stays there. Call it once the server and the others have their cores.
+ * What is kept to the server's core alone stays there. Call it once the server and the others have their cores.
+ *
+ * @param list the ids of the processes that it is about, now and when it is disposed
+ * @throws Error when there are no cores to share.
  */
-export function clearCore({ server, others }: Cores): Disposable {
-  const moved = new Map<string, string>();
-  const were = new Set<string>();
-  for (const pid of processes()) {
-    const cores = coresOf(pid);
-    if (cores === others) were.add(pid);
-    else if (cores !== undefined && cores !== server && move(pid, others)) moved.set(pid, cores);
+export function clearCore(cores: Cores | undefined, list = processes): Disposable {
+  if (cores === undefined) throw new Error('there are no cores to share, so none to clear');
+  const { server } = cores;
+  const known = new Map(list().map((pid) => [pid, coresIn(coresOf(pid) ?? '')]));
+  const moved: string[] = [];
+  for (const [pid, its] of known) {
+    const rest = its.filter((core) => core !== Number(server));
+    if (rest.length > 0 && rest.length < its.length && move(pid, rest.join(','))) moved.push(pid);
   }
-  const [before] = moved.values();
   return {
     [Symbol.dispose]() {
-      for (const pid of processes()) {
-        // What has been started meanwhile has the cores of what started it.
-        if (coresOf(pid) === others && !were.has(pid)) move(pid, moved.get(pid) ?? before ?? others);
+      for (const pid of moved) move(pid, known.get(pid)!.join(','));
+      // What has been started meanwhile has the cores of what started it.
+      for (const pid of list().filter((id) => !known.has(id))) {
+        const its = coresOf(pid);
+        if (its !== undefined && !coresIn(its).includes(Number(server))) move(pid, `${its},${server}`);
       }
     },
   };

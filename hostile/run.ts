@@ -79,8 +79,7 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   const [server] = stage.servers as [ServerProcess];
   await using load = new LoadProcess(cores?.others);
   const isInTheWay = isShared && !goFirst(load.pid, 2);
-  if (isCoreCleared && cores === undefined) throw new Error('there are no cores to share, so none to clear');
-  using _cleared = isCoreCleared && cores !== undefined ? clearCore(cores) : undefined;
+  using _cleared = isCoreCleared ? clearCore(cores) : undefined;
   await withDatabase(stage.databaseUrl, (client) =>
     fillInboxes(client, { tenantId: TENANT, userIds: [HOSTILE_USER], rowsEach: HOSTILE_ROWS }),
   );

@@ -13,7 +13,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 setFlagsFromString('--semi-space-growth-factor=1');
 
 // V8's middle compiler keeps what each of its jobs took until the job's turn comes, outside of the heap, and the process does
-// not get it back: 5,000 sockets that come at once cost 50 MiB more, and no request became cheaper for it.
+// not get it back: 2,000 sockets that come at once cost 15 MiB more, and no request became cheaper for it.
 setFlagsFromString('--no-maglev');
 
 /**

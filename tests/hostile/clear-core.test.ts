@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { expect, test } from '@jest/globals';
-import { shareCores } from '../../bench/cores.ts';
+import { keepTo, shareCores } from '../../bench/cores.ts';
 import { clearCore, coresOf } from '../../hostile/clear-core.ts';
 
 const start = (): ChildProcess & Disposable => {
@@ -14,13 +14,18 @@ test("what runs is kept off the server's core, with what is started meanwhile, a
   const cores = shareCores()!;
   using before = start();
   const [all] = coresOfAll(before);
-  const cleared = clearCore(cores);
+  // Only these: tests do not touch what else runs here.
+  const asked = [before];
+  const cleared = clearCore(cores, () => asked.map(({ pid }) => String(pid)));
+  expect(coresOfAll(before)).toEqual([cores.others]);
   using meanwhile = start();
-  try {
-    expect(coresOfAll(before, meanwhile)).toEqual([cores.others, cores.others]);
-  } finally {
-    cleared[Symbol.dispose]();
-  }
+  keepTo(meanwhile.pid!, cores.others);
+  asked.push(meanwhile);
+  cleared[Symbol.dispose]();
   expect(all).not.toBe(cores.others);
   expect(coresOfAll(before, meanwhile)).toEqual([all, all]);
+});
+
+test('without cores to share there is nothing to clear', () => {
+  expect(() => clearCore(undefined)).toThrow('no cores to share');
 });
