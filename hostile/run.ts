@@ -5,6 +5,7 @@ import { LoadProcess } from '../bench/load-process.ts';
 import type { Outcome, SteadyJob } from '../bench/load/jobs.ts';
 import { tokenOf } from '../bench/load/people.ts';
 import type { Places } from '../bench/profile.ts';
+import type { Usage } from '../bench/probe.ts';
 import type { ServerProcess } from '../bench/server-process.ts';
 import { errorsIn } from '../soak/log-lines.ts';
 import { countDescriptors } from '../soak/sampler.ts';
@@ -107,9 +108,26 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   await stage.checkpoint();
   onProgress('quiet', 0.02);
   const run = interruptible(load, signal);
+  await using cleanup = new AsyncDisposableStack();
+  // Looking takes time as well, so it is done in both runs.
+  const watch = (look: (usage: Usage) => Promise<void>): Watch =>
+    cleanup.use(
+      new Watch(async () => {
+        // Connections are made as they are needed.
+        await putDatabaseFirst();
+        await look(await server.usage('cpu'));
+      }),
+    );
+  let watched: Watch | undefined;
   const quiet = await run(job(quietMs / 1000), async (moment) => {
-    if (moment === 'begin') await putDatabaseFirst();
-    if (moment === 'begin' || moment === 'end') cpu[moment] = (await server.usage('cpu')).cpuMicros;
+    if (moment === 'begin') {
+      await putDatabaseFirst();
+      cpu.begin = (await server.usage('cpu')).cpuMicros;
+      watched = watch(async () => void (await countDescriptors(server.pid)));
+    } else if (moment === 'end') {
+      await watched?.stop();
+      cpu.end = (await server.usage('cpu')).cpuMicros;
+    }
   });
   const quietLoad = share(quietMs);
 
@@ -120,38 +138,24 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
   let attacker: AttackerProcess | undefined;
   let answers: Answers = {};
   let places: Places | undefined;
-  const watching = new AbortController();
-  let watched: Promise<void> | undefined;
-  await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(async () => {
-    watching.abort();
-    await watched?.catch(() => {});
-    await attacker?.[Symbol.asyncDispose]();
-  });
-  const watch = async (): Promise<void> => {
-    for (const started = performance.now(); !watching.signal.aborted; ) {
-      onProgress('under attack', 0.1 + (0.8 * (performance.now() - started)) / attackMs);
-      // Connections are made as they are needed.
-      await putDatabaseFirst();
-      const { heapBytes, rssBytes } = await server.usage('cpu');
-      const descriptors = await countDescriptors(server.pid);
-      peak = {
-        heapBytes: Math.max(peak.heapBytes, heapBytes),
-        rssBytes: Math.max(peak.rssBytes, rssBytes),
-        descriptors: descriptors === undefined ? undefined : Math.max(peak.descriptors ?? 0, descriptors),
-      };
-      await delay(LOOK_MS, undefined, { signal: watching.signal }).catch(() => {});
-    }
-  };
+  cleanup.defer(() => attacker?.[Symbol.asyncDispose]());
   const attacked = await run(job(attackMs / 1000), async (moment) => {
     if (moment === 'begin') {
       await putDatabaseFirst();
       cpu.begin = (await server.usage(profile ? 'profile' : 'cpu')).cpuMicros;
       attacker = new AttackerProcess(target, { kinds, cores: cores?.others });
-      watched = watch();
+      const startedMs = performance.now();
+      watched = watch(async ({ heapBytes, rssBytes }) => {
+        onProgress('under attack', 0.1 + (0.8 * (performance.now() - startedMs)) / attackMs);
+        const descriptors = await countDescriptors(server.pid);
+        peak = {
+          heapBytes: Math.max(peak.heapBytes, heapBytes),
+          rssBytes: Math.max(peak.rssBytes, rssBytes),
+          descriptors: descriptors === undefined ? undefined : Math.max(peak.descriptors ?? 0, descriptors),
+        };
+      });
     } else if (moment === 'end') {
-      watching.abort();
-      await watched;
+      await watched?.stop();
       const usage = await server.usage(profile ? 'places' : 'cpu');
       cpu.end = usage.cpuMicros;
       places = usage.places;
@@ -171,6 +175,34 @@ export async function hostile(options: HostileOptions): Promise<Trial> {
     places,
     errors: errorsIn(server.log()),
   };
+}
+
+/** Looks at something once a second, until it is stopped. What goes wrong meanwhile is told by `stop`. */
+class Watch implements AsyncDisposable {
+  readonly #over = new AbortController();
+  readonly #looking: Promise<void>;
+
+  constructor(look: () => Promise<void>) {
+    this.#looking = this.#watch(look);
+    this.#looking.catch(() => {});
+  }
+
+  async #watch(look: () => Promise<void>): Promise<void> {
+    const { signal } = this.#over;
+    while (!signal.aborted) {
+      await look();
+      await delay(LOOK_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#over.abort();
+    return this.#looking;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop().catch(() => {});
+  }
 }
 
 /** A load whose jobs fail, with its reason, as soon as the signal comes. */

@@ -102,8 +102,11 @@ export async function createContext(settings: Config, logger: Logger, { exclusiv
         const points = pointsOfPush(listeners);
         if (points > 0) rateLimits.charge(address, points);
       },
-      pace: rateLimits.isOn
-        ? (address, events, isWanted) => rateLimits.pace(address, pointsOfEvents(events), isWanted)
+      price: rateLimits.isOn
+        ? {
+            pace: (address, events, isWanted, read) => rateLimits.pace(address, pointsOfEvents(events), isWanted, read),
+            charge: (address, events) => rateLimits.charge(address, pointsOfEvents(events)),
+          }
         : undefined,
       metrics,
       logger,

@@ -26,7 +26,7 @@ const YOUNG_GENERATION_MIB = 16;
  * What the heap may grow by before V8 looks through it again, of what was in use the last time. By itself V8 goes from a
  * tenth, which on a quiet server it does every few seconds and everybody waits for, to a multiple on a busy one.
  */
-const GROWTH_PERCENT = 50;
+const GROWTH_PERCENT = 100;
 
 function youngGenerationMiB(): number {
   const space = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');

@@ -12,7 +12,8 @@ import { InboxFeed, type InboxFeedOptions } from './inbox-feed.ts';
 import { EMPTY_HEAD } from './inbox-head.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { InboxReplays } from './inbox-replay.ts';
-import { InboxListener, type ListenerTools, type Pace } from './inbox-listener.ts';
+import { EVENTS_PER_TURN, InboxListener, type ListenerTools, type ReplayPrice } from './inbox-listener.ts';
+import { Turns } from './turns.ts';
 
 export interface HubOptions {
   topics: Topics;
@@ -20,8 +21,8 @@ export interface HubOptions {
   replays: InboxReplays;
   /** See InboxFeedOptions. */
   onPushed?: ((address: InboxAddress, listeners: number) => void) | undefined;
-  /** As fast as the database answers when absent. */
-  pace?: Pace | undefined;
+  /** See ListenerTools. */
+  price?: ReplayPrice | undefined;
   metrics: Metrics;
   logger: Logger;
   tracing?: Tracing;
@@ -65,8 +66,15 @@ export class Hub implements AsyncDisposable {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { topics, log, replays, metrics, logger, pace, maxWaitingEvents: maxWaiting } = options;
-    this.#tools = { maxWaiting, replays, pace, meter: metrics.streams, release: (feed) => this.#release(feed) };
+    const { topics, log, replays, metrics, logger, price, maxWaitingEvents: maxWaiting } = options;
+    this.#tools = {
+      maxWaiting,
+      replays,
+      turns: new Turns(EVENTS_PER_TURN),
+      price,
+      meter: metrics.streams,
+      release: (feed) => this.#release(feed),
+    };
     const { tracing = noTracing, onPushed } = options;
     this.#feedOptions = {
       topics,

@@ -9,6 +9,7 @@ import type { InboxEvent, InboxReset, ResetReason, StreamEvent } from './inbox-e
 import type { FeedListener, InboxFeed } from './inbox-feed.ts';
 import type { InboxHead } from './inbox-head.ts';
 import type { InboxReplays, Replay, ReplayReader } from './inbox-replay.ts';
+import type { Turns } from './turns.ts';
 
 /** The listener fell too far behind and was ended; it can come back with the cursor of the last event it took. */
 export class SlowConsumerError extends CarillonError {
@@ -23,15 +24,36 @@ export class SlowConsumerError extends CarillonError {
 /** What nobody has put anything into: most listeners wait with nothing in hand. Never changed. */
 const NOTHING: StreamEvent[] = [];
 
-export type Pace = (address: InboxAddress, events: number, isWanted: () => boolean) => Promise<void>;
+/** What reading the log costs whoever asks for it. */
+export interface ReplayPrice {
+  /**
+   * Reads so many events for the sake of this inbox as soon as they may be read; for one inbox one page after the other. Reads
+   * nothing when they are wanted no more.
+   */
+  pace<T>(
+    address: InboxAddress,
+    events: number,
+    isWanted: () => boolean,
+    read: () => Promise<T>,
+  ): Promise<T | undefined>;
+  /** So many were read without waiting. */
+  charge(address: InboxAddress, events: number): void;
+}
+
+/**
+ * Events of the log that all listeners of a hub together are given in one turn of the event loop: a page. Everything else
+ * that the process does waits for some milliseconds, however many of them have been read.
+ */
+export const EVENTS_PER_TURN = 50;
 
 /** What all listeners of a hub share. */
 export interface ListenerTools {
   readonly maxWaiting: number;
   readonly replays: Pick<InboxReplays, 'after'>;
   readonly meter: StreamMeter;
-  /** Resolves when so many events of the log may be read for the sake of this inbox, or are wanted no more. */
-  readonly pace: Pace | undefined;
+  readonly turns: Turns;
+  /** As fast as the database answers when absent. */
+  readonly price: ReplayPrice | undefined;
   /** Drops a listener's hold on its feed. */
   readonly release: (feed: InboxFeed) => void;
 }
@@ -199,17 +221,26 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
   async #readPage(reader: ReplayReader): Promise<void> {
     this.#isReading = true;
     try {
-      const { address } = this.#feed;
-      if (reader.toPayFor > 0) await this.#tools.pace?.(address, reader.toPayFor, () => !this.#ended);
-      if (this.#ended) return;
-      const replay = await reachDatabase(asTenant(address.tenantId, () => reader.next()));
-      if (!this.#ended) this.#turnTo(reader, replay);
+      const replay = await this.#nextPage(reader);
+      if (replay && replay.events.length > 0) await this.#tools.turns.take(replay.events.length);
+      // Meanwhile it may have been told to begin elsewhere.
+      if (replay && !this.#ended && reader === this.#reader) this.#turnTo(reader, replay);
     } catch (error) {
       this.fail(error as Error);
     } finally {
       this.#isReading = false;
     }
     this.#flush();
+  }
+
+  async #nextPage(reader: ReplayReader): Promise<Replay | undefined> {
+    const { address } = this.#feed;
+    const { price } = this.#tools;
+    const read = () => reachDatabase(asTenant(address.tenantId, () => reader.next()));
+    if (reader.toPayFor > 0 && price) return price.pace(address, reader.toPayFor, () => !this.#ended, read);
+    const replay = await read();
+    price?.charge(address, replay.events.length);
+    return replay;
   }
 
   #turnTo(reader: ReplayReader, { head, events, complete, expired }: Replay): void {

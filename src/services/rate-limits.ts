@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { CarillonError } from '../errors.ts';
 import type { LimitedDoor, Limit, Metrics } from '../metrics/metrics.ts';
 import { type Caller, type InboxAddress, hasRole, inboxKey } from './caller.ts';
+import { Lanes } from './lanes.ts';
 import { PROMPT_REFUSALS, RateLimit } from './rate-limit.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import type { Tally } from './tallies.ts';
@@ -80,6 +81,9 @@ function holdOf(refusals: number): number {
   return Math.min(LEAST_HOLD_MS + MORE_HOLD_MS * more, MOST_HOLD_MS) * (1 + Math.random() / 2);
 }
 
+/** Times that what is paced took, for which it rests. */
+const REST = 3;
+
 /** Who waits for points is looked at again so often: it may have gone. */
 const LOOK_MS = 1000;
 
@@ -103,8 +107,8 @@ const MESSAGES = {
 export class RateLimits implements Disposable {
   readonly #limits: Readonly<Record<'user' | 'sender' | 'tenant' | 'address', RateLimit>> | undefined;
   readonly #metrics: RateLimitsOptions['metrics'];
-  /** By user: the last of those that wait for points. */
-  readonly #lanes = new Map<string, Promise<void>>();
+  /** By user. */
+  readonly #lanes = new Lanes();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -147,8 +151,7 @@ export class RateLimits implements Disposable {
   spend(who: Spender, points: number, door: LimitedDoor): void {
     if (!this.#limits || points === 0) return;
     const { tenant } = this.#limits;
-    const user =
-      who.roles && hasRole({ roles: who.roles }, 'sender', 'admin') ? this.#limits.sender : this.#limits.user;
+    const user = this.#ofUser(who, this.#limits);
     const now = Math.round(performance.now());
     const ofUser = inboxKey(who);
     const tallyOfUser = user.tallies.of(ofUser, now);
@@ -181,28 +184,40 @@ export class RateLimits implements Disposable {
     limit?.charge(address, limit.tallies.of(address, Math.round(performance.now())), points);
   }
 
-  /** Counts what is done for the sake of a user without being asked for just now. */
-  charge(who: InboxAddress, points: number): void {
-    const limit = this.#limits?.user;
+  /** Counts what is done for the sake of a user without being asked for just now, or turned out to be worth more. */
+  charge(who: Spender, points: number): void {
+    if (!this.#limits || points === 0) return;
+    const limit = this.#ofUser(who, this.#limits);
     const key = inboxKey(who);
-    limit?.charge(key, limit.tallies.of(key, Math.round(performance.now())), points);
+    limit.charge(key, limit.tallies.of(key, Math.round(performance.now())), points);
+  }
+
+  #ofUser({ roles }: Spender, { sender, user }: { sender: RateLimit; user: RateLimit }): RateLimit {
+    return roles && hasRole({ roles }, 'sender', 'admin') ? sender : user;
   }
 
   /**
-   * Spends so many points of a user as soon as there are as many; those of one user one after the other, in the order of
-   * the calls. Resolves at once, with nothing spent, when it is its turn and `isWanted` says no.
+   * Does something for a user, and spends so many points on it, as soon as there are as many; for one user one thing after
+   * the other, in the order of the calls, and for no more than a quarter of the time, so that what others ask for comes
+   * between. When it is its turn and `isWanted` says no, nothing is done, and nothing spent.
    */
-  pace(who: InboxAddress, points: number, isWanted: () => boolean): Promise<void> {
+  pace<T>(who: InboxAddress, points: number, isWanted: () => boolean, work: () => Promise<T>): Promise<T | undefined> {
     const key = inboxKey(who);
-    const turn = (this.#lanes.get(key) ?? Promise.resolve()).then(async () => {
-      for (let waitMs = 1; waitMs > 0 && !this.#isOver && isWanted(); ) {
-        waitMs = this.#take(key, points);
-        if (waitMs > 0) await delay(Math.min(waitMs, LOOK_MS), undefined, { ref: false });
+    const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+    void this.#lanes.run(key, async () => {
+      while (!this.#isOver && isWanted()) {
+        const waitMs = this.#take(key, points);
+        if (waitMs === 0) {
+          const begunMs = performance.now();
+          await work().then(resolve, reject);
+          await delay(REST * (performance.now() - begunMs), undefined, { ref: false });
+          return;
+        }
+        await delay(Math.min(waitMs, LOOK_MS), undefined, { ref: false });
       }
-      if (this.#lanes.get(key) === turn) this.#lanes.delete(key);
+      resolve(undefined);
     });
-    this.#lanes.set(key, turn);
-    return turn;
+    return promise;
   }
 
   /** Spends, or tells how long to wait. */

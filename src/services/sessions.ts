@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { MikroORM as Database, EntityManager } from '@mikro-orm/postgresql';
@@ -6,6 +7,7 @@ import { CarillonError, notFound, unauthenticated } from '../errors.ts';
 import { RefreshToken, Revocation } from '../entities/index.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { reachDatabase } from './database-failure.ts';
+import { Lanes } from './lanes.ts';
 import { type Attempt, LoginLimits } from './login-limits.ts';
 import { check } from './notification-rules.ts';
 import { isOutdated, nobodysHash, verifyPassword } from './password.ts';
@@ -52,8 +54,11 @@ interface Family {
 
 const REFRESH_TOKEN_BYTES = 32;
 
-/** Password hashes at once in one process: each takes 32 MiB, and one of the four threads that files and names need too. */
-const MAX_HASHES = 2;
+/**
+ * Password hashes at once in one process: each takes 12 MiB, and one of the four threads that files and names need too. No
+ * more than there are cores, as those beyond would only take longer, and more of the core of the thread that serves.
+ */
+const MAX_HASHES = Math.min(2, availableParallelism());
 
 /** Logins at once, those that wait for a hash among them: the last one waits for about ten seconds. */
 const MAX_UNDER_WAY = 64;
@@ -77,8 +82,8 @@ export class Sessions {
   readonly #limits: LoginLimits;
   readonly #hashes = new Slots(MAX_HASHES);
   #underWay = 0;
-  /** The last attempt at each name that is under way. */
-  readonly #turns = new Map<string, Promise<void>>();
+  /** By name. */
+  readonly #turns = new Lanes();
   /** Verified against when there is no such user, so that the answer takes as long. */
   readonly #nobodysHash = nobodysHash();
 
@@ -233,18 +238,7 @@ export class Sessions {
    * Attempts at one name go one after the other: side by side, any number would pass before the first has failed.
    * Without rate limits there is nothing to wait for.
    */
-  async #inTurn<T>(name: string, attempt: () => Promise<T>): Promise<T> {
-    if (!this.#limits.isOn) return attempt();
-    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(attempt);
-    const over = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#turns.set(name, over);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(name) === over) this.#turns.delete(name);
-    }
+  #inTurn<T>(name: string, attempt: () => Promise<T>): Promise<T> {
+    return this.#limits.isOn ? this.#turns.run(name, attempt) : attempt();
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { NO_EPOCH, encodeCursor } from '../../src/services/cursor.ts';
 import { rawRequest } from '../rest/raw-request.ts';
 import { connectGraphQL, connectLegacy, openGraphQL, sendTo, subscribe } from '../sockets/connect.ts';
 import { type TestApp, person, startApp } from '../support/app.ts';
@@ -61,23 +62,25 @@ describe('a large body', () => {
 
   const query = 'mutation ($input: SendInput!) { send(input: $input) { id } }';
   const input = { title: 'large', content: 'c', data: { text } };
-  test.each<[string, (token: string) => Promise<{ status: number }>]>([
-    ['REST', (token) => app.rest('POST', '/api/v1/notifications', { token, body: input })],
+  test.each<[string, number, (token: string) => Promise<{ status: number }>]>([
+    // Its answer is as long.
+    ['REST', 3, (token) => app.rest('POST', '/api/v1/notifications', { token, body: input })],
     [
       'GraphQL',
+      2,
       async (token) => {
         const answer = await app.graphql(query, { token, variables: { input } });
         expect(answer.errors).toBeUndefined();
         return answer;
       },
     ],
-  ])('of %s costs its user a point more for 8 KiB, and the address of many users nothing', async (_, ask) => {
+  ])('of %s costs its user a point more for 8 KiB, and the address of many users nothing', async (_, points, ask) => {
     for (let n = 0; n < 5; n += 1) {
       const { token } = person();
       for (let times = 0; times < 10; times += 1) expect((await ask(token)).status).toBe(200);
       let served = 0;
       while ((await app.rest('GET', COUNT, { token })).status === 200) served += 1;
-      expect(served).toBe(POINTS - 10 * (1 + 1));
+      expect(served).toBe(POINTS - 10 * points);
     }
   });
 
@@ -85,6 +88,49 @@ describe('a large body', () => {
     const ask = async () => (await app.graphql(`{ __typename } # ${text}`)).status;
     const statuses = [await ask(), await ask(), await ask()];
     expect(statuses).toContain(429);
+  });
+});
+
+describe('a long answer', () => {
+  const POINTS = 100;
+  const NOTIFICATIONS = 20;
+  const query = `{ notifications(first: ${NOTIFICATIONS}) { nodes { content } } }`;
+  let app: TestApp;
+  let me: ReturnType<typeof person>;
+  beforeAll(async () => {
+    app = await startApp({ env: { RATE_LIMIT_USER: `${POINTS}/1h` } });
+  });
+  beforeEach(async () => {
+    me = person();
+    const sam = person();
+    for (let n = 0; n < NOTIFICATIONS; n += 1) {
+      await sendTo(app, { ...me, token: sam.token }, { content: 'x'.repeat(2000) });
+    }
+  });
+  afterAll(async () => app[Symbol.asyncDispose]());
+
+  const get = async (path: string) =>
+    (await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${me.token}` } })).text();
+  const doors: [string, number, () => Promise<string>][] = [
+    ['REST', 3, () => get(`/api/v1/notifications?page_size=${NOTIFICATIONS}`)],
+    ['GraphQL by POST', 1, async () => JSON.stringify(await app.graphql(query, { token: me.token }))],
+    ['GraphQL by GET', 1, () => get(`/graphql?query=${encodeURIComponent(query)}`)],
+    [
+      'the GraphQL socket',
+      1 + 3,
+      async () => {
+        await using socket = await connectGraphQL(app, me);
+        socket.send({ id: '1', type: 'subscribe', payload: { query } });
+        return JSON.stringify((await socket.take(2))[0]);
+      },
+    ],
+  ];
+  test.each(doors)('of %s costs its user a point more for 8 KiB', async (_, points, ask) => {
+    const { length } = await ask();
+    expect(length).toBeGreaterThan(2000 * NOTIFICATIONS);
+    let served = 0;
+    while ((await app.rest('GET', COUNT, me)).status === 200) served += 1;
+    expect(served).toBe(POINTS - points - Math.floor(length / 8192));
   });
 });
 
@@ -272,10 +318,30 @@ test('the owner of an inbox pays for its events beyond twenty listeners', async 
   }
   let served = 0;
   while ((await app.rest('GET', COUNT, me)).status === 200) served += 1;
-  // The socket, the subscriptions, and forty listeners at twenty a point; of the first event as many as were there.
+  // The socket, the subscriptions, and forty listeners at twenty a point; of the first event as many as were there, or a
+  // tenth of a point for each that read it back.
   const left = POINTS - 3 - 60 - 2 * EVENTS;
   expect(served).toBeLessThanOrEqual(left);
-  expect(served).toBeGreaterThanOrEqual(left - 2);
+  expect(served).toBeGreaterThanOrEqual(left - 60 / 10);
+});
+
+test('a reader pays afterwards for the first page of the log, and waits for its points before each further one', async () => {
+  const POINTS = 60;
+  const EVENTS = 25;
+  await using app = await startApp({ env: { RATE_LIMIT_USER: `${POINTS}/1h` } });
+  const [me, sam] = [person(), person()];
+  for (let n = 0; n < EVENTS; n += 1) await sendTo(app, { ...me, token: sam.token });
+  await using socket = await connectGraphQL(app, me);
+  const query = `subscription { inboxChanged(after: "${encodeCursor(NO_EPOCH, 0)}") { __typename } }`;
+  const left = async (): Promise<number> => {
+    for (let served = 0; ; served += 1) if ((await app.rest('GET', COUNT, me)).status === 429) return served;
+  };
+  socket.send({ id: '1', type: 'subscribe', payload: { query } });
+  await socket.take(EVENTS);
+  // The socket, the subscription, twenty events at ten a point, and a page of fifty.
+  expect(await left()).toBe(POINTS - 3 - 1 - 2 - 5);
+  socket.send({ id: '2', type: 'subscribe', payload: { query } });
+  expect((await socket.next())['payload'][0].extensions.code).toBe('RATE_LIMITED');
 });
 
 test('a connection is kept for 75 s, longer than by any proxy in front, or for as long as the setting says', async () => {

@@ -57,7 +57,14 @@ describe('a user who waits for points', () => {
     const begin = performance.now();
     await Promise.all(
       [2, 1, 2].map(async (points) =>
-        order.push(await limits.pace(user('ada'), points, () => true).then(() => points)),
+        order.push(
+          (await limits.pace(
+            user('ada'),
+            points,
+            () => true,
+            async () => points,
+          ))!,
+        ),
       ),
     );
     expect(order).toEqual([2, 1, 2]);
@@ -69,14 +76,34 @@ describe('a user who waits for points', () => {
   test('spends nothing of others, and nothing when it is wanted no more', async () => {
     limits = limitsOf({ user: rate(10) });
     expect(spend(user('ada'), 10)).toBeUndefined();
-    await limits.pace(user('uma'), 10, () => true);
+    const work = async () => 'done';
+    expect(await limits.pace(user('uma'), 10, () => true, work)).toBe('done');
     expect(spend(user('uma'))).toBeDefined();
     let isWanted = true;
-    const waiting = limits.pace(user('ada'), 1, () => isWanted);
+    const waiting = limits.pace(user('ada'), 1, () => isWanted, work);
     isWanted = false;
-    await waiting;
-    await limits.pace(user('sam'), 1, () => false);
+    expect(await waiting).toBeUndefined();
+    expect(await limits.pace(user('sam'), 1, () => false, work)).toBeUndefined();
     expect(spend(user('sam'), 10)).toBeUndefined();
+  });
+
+  test('has one thing done at a time, and goes on after what failed; others do not wait for it', async () => {
+    limits = limitsOf({});
+    const gate = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const does = (name: string, until?: Promise<void>) => async () => {
+      begun.push(name);
+      await until;
+      return name;
+    };
+    const wanted = () => true;
+    const first = limits.pace(user('ada'), 1, wanted, does('first', gate.promise));
+    const second = limits.pace(user('ada'), 1, wanted, does('second'));
+    expect(await limits.pace(user('uma'), 1, wanted, does('other'))).toBe('other');
+    expect(begun).toEqual(['first', 'other']);
+    gate.reject(new Error('no database'));
+    await expect(first).rejects.toThrow('no database');
+    expect(await second).toBe('second');
   });
 });
 

@@ -53,6 +53,9 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
   /** What its address has paid for the body of a request, if that was large. */
   const pointsOfBody = new WeakMap<IncomingMessage, number>();
 
+  /** Who pays for the answer to a request. */
+  const callers = new WeakMap<IncomingMessage, Caller>();
+
   /** What a request may run, or what it is answered instead. */
   async function admit(request: IncomingMessage, params: OperationRequest, response: ServerResponse) {
     const token = bearerToken(request.headers.authorization);
@@ -65,7 +68,10 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       }
       return { errors: [withStatus(operations.mask(error))] };
     }
-    if (caller) identify(caller);
+    if (caller) {
+      identify(caller);
+      callers.set(request, caller);
+    }
     const points = 1 + (pointsOfBody.get(request) ?? 0);
     const prepared = operations.prepare(
       params,
@@ -192,7 +198,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     }
     const result = await answer(request, body, response);
     if (!result) return;
-    if (type) writeResult(response, result, type);
+    if (type) operations.charge(callers.get(request), writeResult(response, result, type));
     else {
       passed.set(request, { body, result });
       await yoga(request, response);
@@ -209,6 +215,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
   async function yoga(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const handle = await load();
     await handle(request, response);
+    operations.charge(callers.get(request), Number(response.getHeader('Content-Length') ?? 0));
   }
 
   /** What Yoga has read is run as anything else is. A stream has been written, and is over, when there is nothing. */

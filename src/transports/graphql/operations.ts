@@ -6,7 +6,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { type GraphQLContext, schema } from '../../schema/index.ts';
 import type { Caller } from '../../services/caller.ts';
 import { type EventSource, isEventSource } from '../../services/event-source.ts';
-import { type RateLimits, pointsOfDocument } from '../../services/rate-limits.ts';
+import { type RateLimits, pointsOfBytes, pointsOfDocument } from '../../services/rate-limits.ts';
 import type { Services } from '../../services/services.ts';
 import { asTenant } from '../../scope.ts';
 import { activeSpan, apart, inChild } from '../../tracing/spans.ts';
@@ -127,6 +127,11 @@ export class Operations {
     const { rateLimits } = this.#options;
     if (caller) rateLimits?.spend(caller, points, door === 'socket' ? 'graphql_ws' : 'graphql');
     else if (address !== undefined) rateLimits?.spendOfAddress(address, 'graphql', points);
+  }
+
+  /** Counts what an answer was worth beyond what could be foreseen: how long it is. */
+  charge(caller: Caller | undefined, length: number): void {
+    if (caller) this.#options.rateLimits?.charge(caller, pointsOfBytes(length));
   }
 
   #points(plan: Plan, variables: Variables | undefined): number {

@@ -55,9 +55,13 @@ export function isWellFormed(body: unknown): body is OperationRequest {
   return true;
 }
 
-/** Answers with a result: the highest status that its errors ask for, else 200, and their headers. */
-export function writeResult(response: ServerResponse, result: ExecutionResult, type: ResultType): void {
-  if (response.destroyed) return;
+/**
+ * Answers with a result: the highest status that its errors ask for, else 200, and their headers.
+ *
+ * @returns the bytes of the body.
+ */
+export function writeResult(response: ServerResponse, result: ExecutionResult, type: ResultType): number {
+  if (response.destroyed) return 0;
   let status = 0;
   for (const { extensions } of result.errors ?? []) {
     const http = extensions['http'] as HttpExtension | undefined;
@@ -70,4 +74,5 @@ export function writeResult(response: ServerResponse, result: ExecutionResult, t
   const length = Buffer.byteLength(body);
   response.writeHead(status || 200, { 'Content-Type': `${type}; charset=utf-8`, 'Content-Length': length });
   response.end(body);
+  return length;
 }

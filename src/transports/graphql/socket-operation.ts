@@ -43,7 +43,9 @@ export class SocketOperation implements EventSink<object> {
       const result = await operations.run(prepared);
       if (isRefusal(result)) this.#refuse(result.errors ?? []);
       else {
-        this.#write(resultText(result));
+        const text = resultText(result);
+        operations.charge(prepared.contextValue.caller, text.length);
+        this.#write(text);
         this.#complete();
       }
       return;

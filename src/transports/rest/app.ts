@@ -137,6 +137,10 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     else rateLimits.spendOfAddress(addressOf(request.raw), 'rest', points);
     return parseJson(body, options.maxBodyValues);
   });
+  app.addHook('onSend', async (request, _reply, body) => {
+    const caller = callers.get(request);
+    if (caller && typeof body === 'string') rateLimits.charge(caller, pointsOfBytes(body.length));
+  });
   app.addHook('preValidation', async (request) => {
     request.query = withSnakeCaseKeys(request.query);
   });
