@@ -81,8 +81,9 @@ function holdOf(refusals: number): number {
   return Math.min(LEAST_HOLD_MS + MORE_HOLD_MS * more, MOST_HOLD_MS) * (1 + Math.random() / 2);
 }
 
-/** Times that what is paced took, for which it rests. */
+/** Times that what is paced took, for which it rests; but not for long when the database was away. */
 const REST = 3;
+const MOST_REST_MS = 250;
 
 /** Who waits for points is looked at again so often: it may have gone. */
 const LOOK_MS = 1000;
@@ -205,12 +206,13 @@ export class RateLimits implements Disposable {
     const key = inboxKey(who);
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
     void this.#lanes.run(key, async () => {
-      while (!this.#isOver && isWanted()) {
-        const waitMs = this.#take(key, points);
+      while (isWanted()) {
+        const waitMs = this.#isOver ? 0 : this.#take(key, points);
         if (waitMs === 0) {
           const begunMs = performance.now();
           await work().then(resolve, reject);
-          await delay(REST * (performance.now() - begunMs), undefined, { ref: false });
+          const restMs = Math.min(REST * (performance.now() - begunMs), MOST_REST_MS);
+          await delay(restMs, undefined, { ref: false });
           return;
         }
         await delay(Math.min(waitMs, LOOK_MS), undefined, { ref: false });

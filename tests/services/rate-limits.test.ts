@@ -105,6 +105,19 @@ describe('a user who waits for points', () => {
     await expect(first).rejects.toThrow('no database');
     expect(await second).toBe('second');
   });
+
+  test('waits no more when the limits are over', async () => {
+    limits = limitsOf({ user: rate(10) });
+    expect(spend(user('ada'), 10)).toBeUndefined();
+    const waiting = limits.pace(
+      user('ada'),
+      1,
+      () => true,
+      async () => 'done',
+    );
+    limits[Symbol.dispose]();
+    expect(await waiting).toBe('done');
+  });
 });
 
 describe('a user', () => {
