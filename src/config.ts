@@ -47,7 +47,7 @@ const DAY_MS = 86_400_000;
 
 function parseRate(text: string): Rate {
   const [, count = '', length = ''] = /^(\d+)\/(\w+)$/.exec(text) ?? [];
-  if (count === '') throw new Fault('must be a count and a duration, such as 3000/2m');
+  if (count === '') throw new Fault('must be a count and a duration, such as 1200/2m');
   return {
     points: parseInteger(count, 1, 1_000_000_000),
     // Windows in Redis are of whole seconds, and none is useful beyond a day.
@@ -423,13 +423,13 @@ const settings = {
       'off switches the limits of rates off: of requests, logins and typing. For load tests.',
     ),
     rateLimitUser: rate(
-      '3000/2m',
+      '1200/2m',
       'Requests, operations and messages of one user: points at once, and in how long they come back. Large ones count several times.',
     ),
     rateLimitSender: rate('120000/1m', 'The same of a user with the role sender or admin.'),
     rateLimitTenant: rate('600000/1m', 'The same of all users of one tenant.'),
     rateLimitAddress: rate(
-      '3000/2m',
+      '3000/5m',
       'HTTP requests and WebSocket upgrades from one address, or one /64 of IPv6, that no user pays for: without a token, with a bad one, or refused.',
     ),
     maxQueryTokens: integer(2000, 'Tokens of one GraphQL document.'),
