@@ -47,7 +47,7 @@ const DAY_MS = 86_400_000;
 
 function parseRate(text: string): Rate {
   const [, count = '', length = ''] = /^(\d+)\/(\w+)$/.exec(text) ?? [];
-  if (count === '') throw new Fault('must be a count and a duration, such as 1200/1m');
+  if (count === '') throw new Fault('must be a count and a duration, such as 3000/2m');
   return {
     points: parseInteger(count, 1, 1_000_000_000),
     // Windows in Redis are of whole seconds, and none is useful beyond a day.
@@ -423,7 +423,7 @@ const settings = {
       'off switches the limits of rates off: of requests, logins and typing. For load tests.',
     ),
     rateLimitUser: rate(
-      '1200/1m',
+      '3000/2m',
       'Requests, operations and messages of one user: points at once, and in how long they come back. Large ones count several times.',
     ),
     rateLimitSender: rate('120000/1m', 'The same of a user with the role sender or admin.'),

@@ -31,7 +31,7 @@ test('an empty environment gives the defaults of the contract', () => {
     sendPolicy: 'tenant',
     rateLimits: 'on',
     shutdownTimeout: 10_000,
-    rateLimitUser: { points: 1200, durationMs: 60_000 },
+    rateLimitUser: { points: 3000, durationMs: 120_000 },
     rateLimitTenant: { points: 600_000, durationMs: 60_000 },
     rateLimitAddress: { points: 3000, durationMs: 300_000 },
     trustedProxies: undefined,
