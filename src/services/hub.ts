@@ -12,7 +12,8 @@ import { InboxFeed, type InboxFeedOptions } from './inbox-feed.ts';
 import { EMPTY_HEAD } from './inbox-head.ts';
 import type { InboxLog } from './inbox-log.ts';
 import type { InboxReplays } from './inbox-replay.ts';
-import { EVENTS_PER_TURN, InboxListener, type ListenerTools, type ReplayPrice } from './inbox-listener.ts';
+import { InboxListener, type ListenerTools } from './inbox-listener.ts';
+import { EVENTS_PER_TURN, type ReplayPrice } from './replay-pacing.ts';
 import { Turns } from './turns.ts';
 
 export interface HubOptions {
@@ -21,7 +22,7 @@ export interface HubOptions {
   replays: InboxReplays;
   /** See InboxFeedOptions. */
   onPushed?: ((address: InboxAddress, listeners: number) => void) | undefined;
-  /** See ListenerTools. */
+  /** See ReplayPacing. */
   price?: ReplayPrice | undefined;
   metrics: Metrics;
   logger: Logger;
@@ -70,8 +71,7 @@ export class Hub implements AsyncDisposable {
     this.#tools = {
       maxWaiting,
       replays,
-      turns: new Turns(EVENTS_PER_TURN),
-      price,
+      pacing: { turns: new Turns(EVENTS_PER_TURN), price },
       meter: metrics.streams,
       release: (feed) => this.#release(feed),
     };

@@ -1,15 +1,12 @@
 import { CarillonError } from '../errors.ts';
 import type { StreamMeter } from '../metrics/meters.ts';
-import { asTenant } from '../scope.ts';
-import type { InboxAddress } from './caller.ts';
 import { NO_EPOCH } from './cursor.ts';
-import { reachDatabase } from './database-failure.ts';
 import { END, type EventSink, type EventSource, nextEvent } from './event-source.ts';
 import type { InboxEvent, InboxReset, ResetReason, StreamEvent } from './inbox-event.ts';
 import type { FeedListener, InboxFeed } from './inbox-feed.ts';
 import type { InboxHead } from './inbox-head.ts';
 import type { InboxReplays, Replay, ReplayReader } from './inbox-replay.ts';
-import type { Turns } from './turns.ts';
+import { type ReplayPacing, nextPage } from './replay-pacing.ts';
 
 /** The listener fell too far behind and was ended; it can come back with the cursor of the last event it took. */
 export class SlowConsumerError extends CarillonError {
@@ -24,36 +21,12 @@ export class SlowConsumerError extends CarillonError {
 /** What nobody has put anything into: most listeners wait with nothing in hand. Never changed. */
 const NOTHING: StreamEvent[] = [];
 
-/** What reading the log costs whoever asks for it. */
-export interface ReplayPrice {
-  /**
-   * Reads so many events for the sake of this inbox as soon as they may be read; for one inbox one page after the other. Reads
-   * nothing when they are wanted no more.
-   */
-  pace<T>(
-    address: InboxAddress,
-    events: number,
-    isWanted: () => boolean,
-    read: () => Promise<T>,
-  ): Promise<T | undefined>;
-  /** So many were read without waiting. */
-  charge(address: InboxAddress, events: number): void;
-}
-
-/**
- * Events of the log that all listeners of a hub together are given in one turn of the event loop: a page. Everything else
- * that the process does waits for some milliseconds, however many of them have been read.
- */
-export const EVENTS_PER_TURN = 50;
-
 /** What all listeners of a hub share. */
 export interface ListenerTools {
   readonly maxWaiting: number;
   readonly replays: Pick<InboxReplays, 'after'>;
   readonly meter: StreamMeter;
-  readonly turns: Turns;
-  /** As fast as the database answers when absent. */
-  readonly price: ReplayPrice | undefined;
+  readonly pacing: ReplayPacing;
   /** Drops a listener's hold on its feed. */
   readonly release: (feed: InboxFeed) => void;
 }
@@ -221,8 +194,7 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
   async #readPage(reader: ReplayReader): Promise<void> {
     this.#isReading = true;
     try {
-      const replay = await this.#nextPage(reader);
-      if (replay && replay.events.length > 0) await this.#tools.turns.take(replay.events.length);
+      const replay = await nextPage(reader, this.#feed.address, this.#tools.pacing, () => !this.#ended);
       // Meanwhile it may have been told to begin elsewhere.
       if (replay && !this.#ended && reader === this.#reader) this.#turnTo(reader, replay);
     } catch (error) {
@@ -231,16 +203,6 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
       this.#isReading = false;
     }
     this.#flush();
-  }
-
-  async #nextPage(reader: ReplayReader): Promise<Replay | undefined> {
-    const { address } = this.#feed;
-    const { price } = this.#tools;
-    const read = () => reachDatabase(asTenant(address.tenantId, () => reader.next()));
-    if (reader.toPayFor > 0 && price) return price.pace(address, reader.toPayFor, () => !this.#ended, read);
-    const replay = await read();
-    price?.charge(address, replay.events.length);
-    return replay;
   }
 
   #turnTo(reader: ReplayReader, { head, events, complete, expired }: Replay): void {

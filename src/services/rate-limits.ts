@@ -199,8 +199,8 @@ export class RateLimits implements Disposable {
 
   /**
    * Does something for a user, and spends so many points on it, as soon as there are as many; for one user one thing after
-   * the other, in the order of the calls, and for no more than a quarter of the time, so that what others ask for comes
-   * between. When it is its turn and `isWanted` says no, nothing is done, and nothing spent.
+   * the other, in the order of the calls, with a rest of three times what it took, a quarter of a second at most, so that what
+   * others ask for comes between. When it is its turn and `isWanted` says no, nothing is done, and nothing spent.
    */
   pace<T>(who: InboxAddress, points: number, isWanted: () => boolean, work: () => Promise<T>): Promise<T | undefined> {
     const key = inboxKey(who);
