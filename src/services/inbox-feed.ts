@@ -58,8 +58,6 @@ export class InboxFeed {
   /** A doorbell was let go because too many were early: the log has it. */
   #letGo = false;
   #head: InboxHead = EMPTY_HEAD;
-  /** Some listener knows of additions up to this version. */
-  #known = 0;
   #holders = 0;
   #opening: Promise<void> | undefined;
   #unsubscribe: Unsubscribe | undefined;
@@ -109,9 +107,8 @@ export class InboxFeed {
     this.#drainEarly();
   }
 
-  /** `position` is how far the listener has read the log by itself, which may be further than this feed has heard. */
-  attach(listener: FeedListener, position: number): void {
-    this.#known = Math.max(this.#known, position);
+  /** The listener may have read the log by itself further than this feed has heard. */
+  attach(listener: FeedListener): void {
     if (this.#closed) listener.fail(shuttingDown());
     else this.#listeners.add(listener);
   }
@@ -233,7 +230,8 @@ export class InboxFeed {
 
   async #tellFromLog(): Promise<void> {
     const { version } = this.#head;
-    const reader = this.#options.replays.after(this.address, version, { knownUpTo: Math.max(version, this.#known) });
+    // A listener that has read further may come while the log is being read, and knows of what is deleted just then.
+    const reader = this.#options.replays.after(this.address, version, { everyDeletion: true });
     for (;;) {
       const replay = await reader.next();
       if (this.#closed) return;
@@ -241,14 +239,13 @@ export class InboxFeed {
       const beganAnew = epoch !== NO_EPOCH && replay.head.epoch !== epoch;
       if (beganAnew || replay.expired) {
         this.#head = replay.head;
-        this.#known = replay.head.version;
         const reason = beganAnew ? 'INBOX_BEGAN_ANEW' : 'EXPIRED_CURSOR';
         for (const listener of [...this.#listeners]) listener.restart(replay.head, reason);
         return;
       }
       for (const event of replay.events) this.#tell(event);
       if (!replay.complete) continue;
-      // Changes that left no trace, such as an addition that is deleted again, still move the version.
+      // What left no trace has moved the version, too.
       if (replay.head.version > this.#head.version) this.#head = replay.head;
       return;
     }

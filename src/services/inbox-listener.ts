@@ -90,7 +90,7 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
     this.#given = this.#position;
     if (reset) this.#page = [this.#resetAt(this.head, this.head.version, reset)];
     else if (from !== undefined) tools.meter.resumed();
-    if (this.#position >= this.head.version) feed.attach(this, this.#position);
+    if (this.#position >= this.head.version) feed.attach(this);
     else this.#reader = this.#readerAfter(this.#position);
   }
 
@@ -195,8 +195,9 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
     this.#isReading = true;
     try {
       const replay = await nextPage(reader, this.#feed.address, this.#tools.pacing, () => !this.#ended);
-      // Meanwhile it may have been told to begin elsewhere.
-      if (replay && !this.#ended && reader === this.#reader) this.#turnTo(reader, replay);
+      // The inbox was lost and began anew: either the feed has not heard of it, or this page is from before.
+      if (replay && replay.head.epoch !== this.#feed.head.epoch) await this.#feed.reach(replay.head);
+      if (replay && !this.#ended) this.#turnTo(reader, replay);
     } catch (error) {
       this.fail(error as Error);
     } finally {
@@ -206,8 +207,9 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
   }
 
   #turnTo(reader: ReplayReader, { head, events, complete, expired }: Replay): void {
-    if (this.#epoch !== NO_EPOCH && head.epoch !== this.#epoch) {
-      this.restart(head, 'INBOX_BEGAN_ANEW');
+    const isOld = head.epoch !== this.#feed.head.epoch;
+    if (isOld || (this.#epoch !== NO_EPOCH && head.epoch !== this.#epoch)) {
+      this.restart(isOld ? this.#feed.head : head, 'INBOX_BEGAN_ANEW');
       return;
     }
     this.#epoch = head.epoch;
@@ -249,7 +251,7 @@ export class InboxListener implements EventSource<StreamEvent>, FeedListener {
     this.#reader = undefined;
     clearInterval(this.#stallCheck);
     this.#stallCheck = undefined;
-    this.#feed.attach(this, this.#position);
+    this.#feed.attach(this);
   }
 
   #end(how: Error | true): void {

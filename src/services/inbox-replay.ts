@@ -73,13 +73,13 @@ export class InboxReplays {
   }
 
   /**
-   * A reader of all that comes after a version, page by page; one page at a time. Whoever knows of additions up to
-   * `knownUpTo` is told when they were deleted.
+   * A reader of all that comes after a version, page by page; one page at a time. With `everyDeletion` for somebody who
+   * may know of later additions: what came and went is told of, too, by its deletion.
    */
-  after(address: InboxAddress, version: number, { additionsOnly = false, knownUpTo = version } = {}): ReplayReader {
-    return new ReplayReader(
-      { address, after: version, start: knownUpTo, known: NO_LIMIT, additionsOnly },
-      (ask, isFirst) => (isFirst ? this.#first : this.#further).add(ask),
+  after(address: InboxAddress, version: number, { additionsOnly = false, everyDeletion = false } = {}): ReplayReader {
+    const start = everyDeletion ? NO_LIMIT : version;
+    return new ReplayReader({ address, after: version, start, known: NO_LIMIT, additionsOnly }, (ask, isFirst) =>
+      (isFirst ? this.#first : this.#further).add(ask),
     );
   }
 }

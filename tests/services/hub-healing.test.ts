@@ -7,6 +7,7 @@ import { withClient } from '../support/postgres.ts';
 import { InboxLog } from '../../src/services/inbox-log.ts';
 import { type Hostility, HostileTopics } from './hostile-topics.ts';
 import { ControlledReplays, Reader, createHub } from './hub-support.ts';
+import { idsOf } from './replay-support.ts';
 import { type Services, createRandom, newAddress, numbers, openServices, sendItem, sendItems } from './support.ts';
 
 let services: Services;
@@ -197,6 +198,30 @@ describe('while the feed catches up', () => {
     expect(going.versions).toEqual([]);
   });
 
+  test('a listener that comes, and has read the log further than the feed, is told of the deletion of what only it knows', async () => {
+    await using world = await setUp();
+    const { hub, replays } = world;
+    const address = newAddress();
+    const [first] = await store(address, 1);
+    publish(hub, address, [first!]);
+    await using staying = await Reader.open(hub, address);
+    const [known, rung] = await store(address, 2);
+    const postponing = replays.postpone('read');
+    publish(hub, address, [rung!]);
+    const readOn = await postponing;
+    await using coming = await Reader.open(hub, address, { after: { epoch: first!.epoch, version: 0 } });
+    await coming.reached(3);
+    await services.changes.delete(address, idsOf(known!));
+    readOn();
+    await staying.reached(3);
+    publish(hub, address, await store(address, 1));
+    await Promise.all([staying.reached(5), coming.reached(5)]);
+    const told = ({ events }: Reader) => events.map((event) => [event.kind, event.version, idsOf(event)]);
+    expect(told(coming)[3]).toEqual(['deleted', 4, idsOf(known!)]);
+    expect(coming.versions).toEqual([1, 2, 3, 4, 5]);
+    expect(staying.versions).toEqual([3, 4, 5]);
+  });
+
   test('a database that fails is asked again until it answers', async () => {
     await using world = await setUp();
     const { hub, replays } = world;
@@ -235,6 +260,25 @@ test('an inbox that was lost and began anew tells its listeners so; those of add
   publish(hub, address, await store(address, 2));
   await Promise.all([reader.reached(3), again.reached(3)]);
   expect([reader.versions, again.versions, reader.resets.length]).toEqual([[2, 3], [2, 3], 1]);
+});
+
+test('an inbox that begins anew while a listener reads it back: what it read of the old one is not told', async () => {
+  await using world = await setUp();
+  const { hub, replays } = world;
+  const address = newAddress();
+  const [first] = await store(address, 3);
+  await using staying = await Reader.open(hub, address);
+  const postponing = replays.postpone('answer');
+  await using coming = await Reader.open(hub, address, { after: { epoch: first!.epoch, version: 1 } });
+  const tellOn = await postponing;
+  await withClient(services.url, (client) => client.query('delete from inbox where user_id = $1', [address.userId]));
+  publish(hub, address, await store(address, 2));
+  await staying.reset();
+  tellOn();
+  expect(await coming.reset()).toMatchObject({ reason: 'INBOX_BEGAN_ANEW', version: 2, previousVersion: 1 });
+  publish(hub, address, await store(address, 1));
+  await coming.reached(3);
+  expect([coming.versions, coming.resets.length]).toEqual([[3], 1]);
 });
 
 test('an inbox that is gone is told at the next comparison, before anything new comes to it', async () => {

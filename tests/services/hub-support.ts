@@ -16,6 +16,17 @@ export class ControlledReplays extends InboxReplays {
   reads = 0;
   #gate: PromiseWithResolvers<void> | undefined;
   #reading = Promise.withResolvers<void>();
+  #postponed:
+    | { what: 'read' | 'answer'; asked: PromiseWithResolvers<void>; gate: PromiseWithResolvers<void> }
+    | undefined;
+
+  /** Holds up one page: the next read, or the next answer. Resolves, with what lets it go on, when it is held up. */
+  async postpone(what: 'read' | 'answer'): Promise<() => void> {
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    this.#postponed = { what, asked, gate };
+    await asked.promise;
+    return gate.resolve;
+  }
 
   /** Holds answers back until `release`; resolves when the first one is there. */
   hold(): Promise<void> {
@@ -38,14 +49,24 @@ export class ControlledReplays extends InboxReplays {
 
   async #control(next: () => Promise<Replay>): Promise<Replay> {
     this.reads += 1;
+    await this.#waitFor('read');
     if (this.failures > 0) {
       this.failures -= 1;
       throw Object.assign(new Error('Connection terminated unexpectedly'), { code: '57P01' });
     }
     const replay = await next();
+    await this.#waitFor('answer');
     this.#reading.resolve();
     await this.#gate?.promise;
     return replay;
+  }
+
+  async #waitFor(what: 'read' | 'answer'): Promise<void> {
+    const postponed = this.#postponed;
+    if (postponed?.what !== what) return;
+    this.#postponed = undefined;
+    postponed.asked.resolve();
+    await postponed.gate.promise;
   }
 }
 

@@ -20,10 +20,10 @@ async function soak(...args: string[]): Promise<{ code: number | null; stdout: s
   return { code, stdout, report: JSON.parse(await readFile(file, 'utf8')) as Report };
 }
 
-const goodOf = ({ counts, surprises, cutOff, errors }: Report) => ({ counts, surprises, cutOff, errors });
+const goodOf = ({ details, surprises, cutOff, errors }: Report) => ({ details, surprises, cutOff, errors });
 
 const GOOD = {
-  counts: { lost: 0, duplicated: 0, reordered: 0, 'wrong counts': 0 },
+  details: { lost: [], duplicated: [], reordered: [], 'wrong counts': [] },
   surprises: {},
   cutOff: {},
   errors: [],
