@@ -54,6 +54,11 @@ export class RateLimit {
     return tally.spent + Math.min(points, most) <= this.#points + ROUNDING_POINTS;
   }
 
+  /** How much of what can be spent at once is spent, from 0 to 1. */
+  shareOf({ spent }: Tally): number {
+    return spent / this.#points;
+  }
+
   /** Counts a refusal. Returns how many there were until now, this one with them. */
   refuse(tally: Tally): number {
     tally.refusedAtMs = tally.atMs;

@@ -85,8 +85,26 @@ function holdOf(refusals: number): number {
 const REST = 3;
 const MOST_REST_MS = 250;
 
+/** Of what may be spent at once, the share for which everything is done as soon as it is asked for. */
+const PROMPT_SHARE = 0.1;
+
+const isPrompt = (limit: RateLimit, key: string): boolean =>
+  limit.shareOf(limit.tallies.of(key, Math.round(performance.now()))) <= PROMPT_SHARE;
+
 /** Who waits for points is looked at again so often: it may have gone. */
 const LOOK_MS = 1000;
+
+/** Does something, tells how it went, and is over when it has rested. */
+async function withRest<T>(
+  work: () => Promise<T>,
+  onDone: (result: T) => void,
+  onFailure: (reason: unknown) => void,
+): Promise<void> {
+  const begunMs = performance.now();
+  await work().then(onDone, onFailure);
+  const restMs = Math.min(REST * (performance.now() - begunMs), MOST_REST_MS);
+  await delay(restMs, undefined, { ref: false });
+}
 
 /** Whoever spends: of an inbox, and with roles if any are known. */
 export type Spender = InboxAddress & Partial<Pick<Caller, 'roles'>>;
@@ -108,8 +126,9 @@ const MESSAGES = {
 export class RateLimits implements Disposable {
   readonly #limits: Readonly<Record<'user' | 'sender' | 'tenant' | 'address', RateLimit>> | undefined;
   readonly #metrics: RateLimitsOptions['metrics'];
-  /** By user. */
-  readonly #lanes = new Lanes();
+  /** By user: what waits for points, and what is paid for. */
+  readonly #waiting = new Lanes();
+  readonly #paid = new Lanes();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -198,6 +217,21 @@ export class RateLimits implements Disposable {
   }
 
   /**
+   * Does what a user has paid for: at once, or, for one who has spent more than a tenth of what can be spent at once, one
+   * thing after the other with rests as those of `pace`. So a burst of one user is not what everybody else waits for.
+   * Services, which have the role `sender`, and admins are trusted with bursts.
+   */
+  serve<T>(who: Spender, work: () => Promise<T>): Promise<T> {
+    if (!this.#limits) return work();
+    const limit = this.#ofUser(who, this.#limits);
+    const key = inboxKey(who);
+    if (limit !== this.#limits.user || isPrompt(limit, key)) return work();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    void this.#paid.run(key, () => withRest(work, resolve, reject));
+    return promise;
+  }
+
+  /**
    * Does something for a user, and spends so many points on it, as soon as there are as many; for one user one thing after
    * the other, in the order of the calls, with a rest of three times what it took, a quarter of a second at most, so that what
    * others ask for comes between. When it is its turn and `isWanted` says no, nothing is done, and nothing spent.
@@ -205,16 +239,10 @@ export class RateLimits implements Disposable {
   pace<T>(who: InboxAddress, points: number, isWanted: () => boolean, work: () => Promise<T>): Promise<T | undefined> {
     const key = inboxKey(who);
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
-    void this.#lanes.run(key, async () => {
+    void this.#waiting.run(key, async () => {
       while (isWanted()) {
         const waitMs = this.#isOver ? 0 : this.#take(key, points);
-        if (waitMs === 0) {
-          const begunMs = performance.now();
-          await work().then(resolve, reject);
-          const restMs = Math.min(REST * (performance.now() - begunMs), MOST_REST_MS);
-          await delay(restMs, undefined, { ref: false });
-          return;
-        }
+        if (waitMs === 0) return withRest(work, resolve, reject);
         await delay(Math.min(waitMs, LOOK_MS), undefined, { ref: false });
       }
       resolve(undefined);

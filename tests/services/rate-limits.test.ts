@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { CarillonError } from '../../src/errors.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
@@ -117,6 +118,84 @@ describe('a user who waits for points', () => {
     );
     limits[Symbol.dispose]();
     expect(await waiting).toBe('done');
+  });
+});
+
+/** Work that begins when it is told to, notes its name, and lasts until the gate opens. */
+function workUntil(gate: Promise<unknown>, begun: string[]) {
+  return (name: string) => async (): Promise<string> => {
+    begun.push(name);
+    await gate;
+    return name;
+  };
+}
+
+describe('what is paid for', () => {
+  test('is done at once, beside everything else, for who has spent a tenth at most', async () => {
+    limits = limitsOf({ user: rate(100) });
+    expect(spend(user('ada'), 10)).toBeUndefined();
+    const begun: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const does = workUntil(gate.promise, begun);
+    const both = [limits.serve(user('ada'), does('first')), limits.serve(user('ada'), does('second'))];
+    expect(begun).toEqual(['first', 'second']);
+    gate.resolve();
+    expect(await Promise.all(both)).toEqual(['first', 'second']);
+  });
+
+  test('is done one after the other, with a rest, for who has spent more, and for others meanwhile', async () => {
+    limits = limitsOf({ user: rate(100), sender: rate(100) });
+    const sender = { ...user('ada'), roles: ['sender'] };
+    expect([spend(user('ada'), 11), spend(sender, 11)]).toEqual([undefined, undefined]);
+    const begun: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const does = workUntil(gate.promise, begun);
+    const first = limits.serve(user('ada'), does('first'));
+    const second = limits.serve(user('ada'), does('second'));
+    const others = [
+      limits.serve(user('uma'), does('of uma')),
+      limits.serve(user('ada', 'globex'), does('of another tenant')),
+      limits.serve(sender, does('of a sender')),
+    ];
+    await eventually(() => begun.length === 4);
+    expect(begun.toSorted()).toEqual(['first', 'of a sender', 'of another tenant', 'of uma']);
+    const firstBeganMs = performance.now();
+    await delay(20);
+    gate.resolve();
+    await first;
+    const firstTookMs = performance.now() - firstBeganMs;
+    await Promise.all([second, ...others]);
+    // Timers count in whole milliseconds.
+    expect(performance.now() - firstBeganMs).toBeGreaterThan(firstTookMs + 3 * 20 - 2);
+  });
+
+  test('is done after what failed, and fails by itself', async () => {
+    limits = limitsOf({ user: rate(100) });
+    expect(spend(user('ada'), 11)).toBeUndefined();
+    const first = limits.serve(user('ada'), () => Promise.reject(new Error('no database')));
+    const second = limits.serve(user('ada'), async () => 'second');
+    await expect(first).rejects.toThrow('no database');
+    expect(await second).toBe('second');
+  });
+
+  test('does not wait for what waits for points', async () => {
+    limits = limitsOf({ user: rate(100) });
+    expect(spend(user('ada'), 100)).toBeUndefined();
+    let isWanted = true;
+    const waiting = limits.pace(
+      user('ada'),
+      50,
+      () => isWanted,
+      async () => 'read',
+    );
+    expect(await limits.serve(user('ada'), async () => 'served')).toBe('served');
+    isWanted = false;
+    expect(await waiting).toBeUndefined();
+  });
+
+  test('is done at once where there are no limits', async () => {
+    limits = limitsOf({ rateLimits: 'off' });
+    expect(await limits.serve(user('ada'), async () => 'served')).toBe('served');
   });
 });
 

@@ -139,10 +139,15 @@ export class Operations {
     return this.#limits.pointsOf(plan, variables);
   }
 
+  #inTurn<T>({ contextValue: { caller } }: Prepared, work: () => Promise<T>): Promise<T> {
+    const { rateLimits } = this.#options;
+    return caller && rateLimits ? rateLimits.serve(caller, work) : work();
+  }
+
   /** Executes a query or a mutation. */
   async run(prepared: Prepared): Promise<ExecutionResult> {
     const startMs = performance.now();
-    const result = await this.#traced(prepared, () => this.#execute(prepared));
+    const result = await this.#inTurn(prepared, () => this.#traced(prepared, () => this.#execute(prepared)));
     const { operation } = prepared.plan.operation;
     this.#options.metrics.operations.done(operation, startMs, result);
     return result;
@@ -172,7 +177,7 @@ export class Operations {
   /** Begins a subscription. Nothing is missed from the moment on in which this resolves. */
   async subscribe(prepared: Prepared): Promise<Subscription | Refused> {
     const startMs = performance.now();
-    const begun = await this.#traced(prepared, () => this.#begin(prepared));
+    const begun = await this.#inTurn(prepared, () => this.#traced(prepared, () => this.#begin(prepared)));
     this.#options.metrics.operations.done('subscription', startMs, 'errors' in begun ? begun : {});
     return begun;
   }

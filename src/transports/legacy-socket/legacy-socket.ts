@@ -227,19 +227,20 @@ export class LegacySocket extends PeerSocket implements Connection, EventSink<St
   }
 
   async #serve(message: ClientMessage): Promise<void> {
-    const { notifications, typing } = this.#door.options.services;
+    const { services, rateLimits } = this.#door.options;
+    const { notifications, typing } = services;
     switch (message.type) {
       case 'ping':
         return this.#write(serverMessage('pong', {}));
       case 'mark_read': {
         const points = pointsOfIds(message.notification_ids.length);
         if (points > 1) this.#spend(points - 1);
-        await notifications.batchMarkRead(this.caller, message.notification_ids);
+        await rateLimits.serve(this.caller, () => notifications.batchMarkRead(this.caller, message.notification_ids));
         return;
       }
       case 'typing': {
         const { to, conversation_id: conversation, typing: isTyping } = message;
-        await typing.set(this.caller, { to, conversation, typing: isTyping });
+        await rateLimits.serve(this.caller, () => typing.set(this.caller, { to, conversation, typing: isTyping }));
       }
     }
   }

@@ -166,6 +166,14 @@ export async function createRestApp(options: RestOptions): Promise<FastifyInstan
     if (caller) asTenant(caller.tenantId, done);
     else done();
   });
+  app.addHook('onRoute', (route) => {
+    const { handler } = route;
+    route.handler = function inTurn(request, reply) {
+      const caller = callers.get(request);
+      if (!caller) return handler.call(this, request, reply);
+      return rateLimits.serve(caller, async () => handler.call(this, request, reply));
+    };
+  });
   const callerOf = (request: FastifyRequest): Caller => {
     const caller = callers.get(request);
     if (!caller) throw unauthenticated('A token is needed.');
