@@ -72,7 +72,7 @@ export const pointsOfBytes = (bytes: number): number => Math.floor(bytes / BYTES
 /** Who is refused often is answered later, and later each time, so that asking on and on is no faster than waiting. */
 const LEAST_HOLD_MS = 1000;
 const MORE_HOLD_MS = 25;
-const MOST_HOLD_MS = 10_000;
+const MOST_HOLD_MS = 5000;
 
 /** Those that were refused together are not answered together: when they come back, they come one after the other. */
 function holdOf(refusals: number): number {
